@@ -1,0 +1,62 @@
+# hl-monitor: `make` lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml cli/pyproject.toml))
+PROTO := $(wildcard proto/hlmonitor/v1/*.proto)
+STUBS := libs/contracts/src/hlmonitor/v1
+
+.PHONY: help
+help: ## show this list
+	@echo "hl-monitor: one exact signal for every order that a watched wallet fills"
+	@echo
+	@grep -hE '^[a-z][a-z%-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: $(VENV)/.installed $(STUBS)/.built ## install everything into .venv (done by the other targets when needed)
+
+$(BIN)/uv: bootstrap.lock scripts/bootstrap
+	@scripts/bootstrap $(PYTHON) $(VENV)
+
+$(VENV)/.installed: $(BIN)/uv requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
+	@echo "installing the locked dependencies and the workspace's packages"
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ,$(PACKAGES))
+	@touch $@
+
+$(STUBS)/.built: $(PROTO) $(VENV)/.installed
+	@$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=libs/contracts/src --grpc_python_out=libs/contracts/src \
+		--plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc \
+		--mypy_out=quiet:libs/contracts/src --mypy_grpc_out=quiet:libs/contracts/src $(PROTO)
+	@touch $@
+
+.PHONY: proto
+proto: $(STUBS)/.built ## build the gRPC stubs from proto/
+
+.PHONY: lock
+lock: $(BIN)/uv ## resolve requirements.in and bootstrap.in again, with hashes
+	@for name in requirements bootstrap; do \
+		$(BIN)/uv pip compile -q $$name.in -o $$name.lock --upgrade --generate-hashes --universal \
+			--python-version 3.11 --no-emit-index-url --no-header --no-annotate || exit 1; done
+
+.PHONY: lint
+lint: setup ## ruff, mypy --strict, import-linter, buf
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@PYTHONPATH= $(BIN)/lint-imports --no-cache
+	@$(BIN)/buf lint
+
+.PHONY: format
+format: setup ## let ruff write the code's form
+	@$(BIN)/ruff check --fix-only -q . && $(BIN)/ruff format .
+
+.PHONY: test
+test: setup ## all tests, with real servers
+	@$(BIN)/pytest
+
+.PHONY: clean
+clean: ## remove everything that was built or installed
+	@rm -rf $(VENV) $(STUBS)/*_pb2* $(STUBS)/.built .run .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,123 @@
+"""Orders: which fills belong together, how the venue says that one ended, and what kind of order it was."""
+
+from decimal import Decimal
+from enum import StrEnum
+from hashlib import blake2b
+from typing import NewType
+
+import msgspec
+
+from hlmonitor.domain.addresses import Address
+from hlmonitor.domain.fills import Fill, Leg
+
+OrderId = NewType("OrderId", bytes)
+"""Digest of an order, 16 bytes."""
+OrderKey = NewType("OrderKey", bytes)
+"""Digest of an order's leg, 16 bytes: the key of its row."""
+
+
+class Kind(StrEnum):
+    """What brought an order about."""
+
+    ORDER = "order"
+    TWAP = "twap"
+    LIQUIDATION = "liquidation"
+    ADL = "adl"
+    SETTLEMENT = "settlement"
+    DUST = "dust"
+    VAULT = "vault"
+    OUTCOME = "outcome"
+    UNKNOWN = "unknown"
+    VOID = "void"
+    """The number of a signal whose data could not be stored: nothing to act on."""
+
+
+_TRADING_DIRS = {
+    "Open Long", "Open Short", "Close Long", "Close Short", "Long > Short", "Short > Long", "Buy", "Sell",
+}  # fmt: skip
+_SYSTEM_DIRS = {
+    "Auto-Deleveraging": Kind.ADL,
+    "Settlement": Kind.SETTLEMENT,
+    "Net Child Vaults": Kind.VAULT,
+    "Spot Dust Conversion": Kind.DUST,
+    "Split Outcome": Kind.OUTCOME,
+    "Merge Outcome": Kind.OUTCOME,
+    "Merge Question": Kind.OUTCOME,
+    "Negate Outcome": Kind.OUTCOME,
+}
+_NOT_TERMINAL = {"open", "triggered"}
+
+
+class OrderRef(msgspec.Struct, frozen=True):
+    """What identifies an order. Exactly one of the three forms that the venue has."""
+
+    address: Address
+    coin: str
+    oid: int
+    """The venue's order id, or for a TWAP or system order the negative hash that stands for it in rows and ids."""
+    kind: Kind
+    twap_id: int | None = None
+
+    @property
+    def is_system(self) -> bool:
+        """The venue made it (liquidation, ADL, settlement, …), so no status will come for it."""
+        return self.kind not in (Kind.ORDER, Kind.TWAP, Kind.UNKNOWN)
+
+
+class TerminalStatus(msgspec.Struct, frozen=True):
+    """How an order ended. `filled` is original less remaining size."""
+
+    status: str
+    time_ms: int
+    filled: Decimal
+    orig_sz: Decimal
+
+
+def kind_of(dir_text: str) -> Kind:
+    """What a fill's `dir` says of its order. A zero hash says nothing: a maker hit by a TWAP slice has one too."""
+    if dir_text in _TRADING_DIRS:
+        return Kind.ORDER
+    if dir_text.startswith("Liquidated"):
+        return Kind.LIQUIDATION
+    return _SYSTEM_DIRS.get(dir_text, Kind.UNKNOWN)
+
+
+def order_of(fill: Fill) -> OrderRef:
+    """The order that a fill belongs to: a TWAP by its id, a system fill by order id and time, all else by order id."""
+    if fill.twap_id is not None:
+        return twap_ref(fill.address, fill.coin, fill.twap_id)
+    kind = kind_of(fill.dir)
+    ref = OrderRef(fill.address, fill.coin, fill.oid, kind)
+    if not ref.is_system:
+        return ref
+    stand_in = _negative_hash(f"system:{fill.address}:{fill.coin}:{fill.oid}:{fill.time_ms}")
+    return OrderRef(fill.address, fill.coin, stand_in, kind)
+
+
+def twap_ref(address: Address, coin: str, twap_id: int) -> OrderRef:
+    """The order that a TWAP is, whatever the ids of its slices."""
+    stand_in = _negative_hash(f"twap:{address}:{twap_id}")
+    return OrderRef(address, coin, stand_in, Kind.TWAP, twap_id)
+
+
+def order_id(ref: OrderRef) -> OrderId:
+    """The digest of an order."""
+    return OrderId(_digest(f"{ref.address}|{ref.coin}|{ref.oid}"))
+
+
+def order_key(ref: OrderRef, leg: Leg) -> OrderKey:
+    """The digest of a leg of an order."""
+    return OrderKey(_digest(f"{ref.address}|{ref.coin}|{ref.oid}|{leg.value}"))
+
+
+def is_terminal(status: str) -> bool:
+    """Every status but `open` and `triggered` ends the order; unknown ones too, as in the original."""
+    return status not in _NOT_TERMINAL
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode(), digest_size=16).digest()
+
+
+def _negative_hash(text: str) -> int:
+    return -(int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) >> 1)
