@@ -1,0 +1,1 @@
+"""The exchange itself: books, accounts, orders, agents and limits. Sans-I/O: time and randomness come in."""

@@ -1,0 +1,84 @@
+"""What a wallet owns: per-dex cross margin with positions, and spot token balances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from .orders import Order
+
+ZERO: Final = Decimal(0)
+MICRO: Final = Decimal("0.000001")
+
+
+@dataclass(slots=True)
+class Position:
+    """A perp position: signed size and its absolute entry cost."""
+
+    szi: Decimal = ZERO
+    entry_ntl: Decimal = ZERO
+
+    def apply(self, delta: Decimal, px: Decimal) -> Decimal:
+        """Add a signed fill; return the realised PnL of the part that closed."""
+        start = self.szi
+        closing = min(abs(start), abs(delta)) if start * delta < 0 else ZERO
+        cost = self._cost_of(closing)
+        self.szi = start + delta
+        self.entry_ntl += (abs(delta) - closing) * px - cost
+        return closing * px - cost if start > 0 else cost - closing * px
+
+    def _cost_of(self, closing: Decimal) -> Decimal:
+        if not closing:
+            return ZERO
+        if closing == abs(self.szi):
+            return self.entry_ntl
+        return (self.entry_ntl * closing / abs(self.szi)).quantize(MICRO)
+
+
+@dataclass(slots=True)
+class MarginAccount:
+    """Cross margin on one dex. `raw_usd` is cash: account value = raw_usd + sum of szi times mark."""
+
+    raw_usd: Decimal = ZERO
+    positions: dict[str, Position] = field(default_factory=dict)
+
+    def szi(self, coin: str) -> Decimal:
+        """Signed position size, zero when there is none."""
+        position = self.positions.get(coin)
+        return ZERO if position is None else position.szi
+
+
+@dataclass(slots=True)
+class Balance:
+    """A spot token: total owned and what it cost in the quote token."""
+
+    total: Decimal = ZERO
+    entry_ntl: Decimal = ZERO
+
+
+@dataclass(slots=True)
+class Account:
+    """One wallet. A `house` account (market makers, crowd) has unlimited credit and a maker rebate."""
+
+    address: str
+    house: bool = False
+    margin: dict[str, MarginAccount] = field(default_factory=dict)
+    spot: dict[int, Balance] = field(default_factory=dict)
+    leverage: dict[str, int] = field(default_factory=dict)
+    open_orders: dict[int, Order] = field(default_factory=dict)
+
+    def on(self, dex: str) -> MarginAccount:
+        """Return the margin account of a dex, made at first use."""
+        account = self.margin.get(dex)
+        if account is None:
+            account = self.margin[dex] = MarginAccount()
+        return account
+
+    def balance(self, token: int) -> Balance:
+        """Return the balance of a token, made at first use."""
+        balance = self.spot.get(token)
+        if balance is None:
+            balance = self.spot[token] = Balance()
+        return balance

@@ -1,0 +1,125 @@
+"""What a block of the exchange produces. Values only: whoever reads them cannot change the exchange."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from .orders import Side, Status
+
+
+@dataclass(frozen=True, slots=True)
+class LiquidationMark:
+    """The `liquidation` object that both sides of a liquidation fill carry."""
+
+    liquidated_user: str
+    mark_px: Decimal
+    method: str = "market"
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One side of one trade, in the venue's fields. `twap_id` is set only for TWAP slices."""
+
+    address: str
+    coin: str
+    px: Decimal
+    sz: Decimal
+    side: Side
+    time: int
+    start_position: Decimal
+    dir: str
+    closed_pnl: Decimal
+    hash: str
+    oid: int
+    crossed: bool
+    fee: Decimal
+    fee_token: str
+    tid: int
+    cloid: str | None = None
+    liquidation: LiquidationMark | None = None
+    twap_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderUpdate:
+    """A change of an order's status; `sz` is what remains."""
+
+    address: str
+    coin: str
+    side: Side
+    limit_px: Decimal
+    sz: Decimal
+    oid: int
+    timestamp: int
+    orig_sz: Decimal
+    cloid: str | None
+    reduce_only: bool
+    status: Status
+    status_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """The public print of a match; `side` is the aggressor's."""
+
+    coin: str
+    side: Side
+    px: Decimal
+    sz: Decimal
+    time: int
+    hash: str
+    tid: int
+    buyer: str
+    seller: str
+
+
+class TwapStatus(StrEnum):
+    """States of a TWAP that its history shows."""
+
+    ACTIVATED = "activated"
+    FINISHED = "finished"
+    TERMINATED = "terminated"
+
+
+@dataclass(frozen=True, slots=True)
+class TwapState:
+    """A TWAP as the history shows it."""
+
+    twap_id: int
+    address: str
+    coin: str
+    side: Side
+    sz: Decimal
+    executed_sz: Decimal
+    executed_ntl: Decimal
+    minutes: int
+    reduce_only: bool
+    randomize: bool
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class TwapUpdate:
+    """A row of the TWAP history; `time_s` is in seconds, as on the venue."""
+
+    time_s: int
+    state: TwapState
+    status: TwapStatus
+
+
+@dataclass(slots=True)
+class Block:
+    """All events of one block; they share `time_ms`."""
+
+    number: int
+    time_ms: int
+    fills: list[Fill] = field(default_factory=list)
+    order_updates: list[OrderUpdate] = field(default_factory=list)
+    trades: list[Trade] = field(default_factory=list)
+    twap_updates: list[TwapUpdate] = field(default_factory=list)
+    spot_changed: set[str] = field(default_factory=set)

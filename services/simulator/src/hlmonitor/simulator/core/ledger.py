@@ -1,0 +1,129 @@
+"""The truth: every order, fill and TWAP, as the exchange did them.
+
+Memory is bounded. Named wallets (whales, and whoever is driven by the control API) keep everything up to
+`limit` orders and `limit` fills together; past it the oldest finished ones go first and their wallet is
+marked truncated. Everybody else (market makers, the crowd) keeps what the venue itself serves: the latest
+2,000 orders and 10,000 fills each.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .events import Fill, TwapUpdate
+    from .orders import Order
+    from .twap import Twap
+
+ORDER_HORIZON: Final = 2_000
+FILL_HORIZON: Final = 10_000
+TWAP_HORIZON: Final = 2_000
+
+
+@dataclass(slots=True)
+class Records:
+    """What is kept of one address, oldest first."""
+
+    orders: dict[int, Order] = field(default_factory=dict)
+    fills: deque[Fill] = field(default_factory=deque)
+    twaps: dict[int, Twap] = field(default_factory=dict)
+    twap_rows: deque[TwapUpdate] = field(default_factory=lambda: deque(maxlen=TWAP_HORIZON))
+    truncated: bool = False
+
+
+class Ledger:
+    """Keeps records by address. `limit` bounds orders and fills of named wallets, each."""
+
+    def __init__(self, limit: int = 1_000_000) -> None:
+        self._limit = limit
+        self._records: dict[str, Records] = {}
+        self._named: set[str] = set()
+        self._order_queue: deque[Order] = deque()
+        self._fill_queue: deque[str] = deque()
+        self.orders_total = 0
+        self.fills_total = 0
+        self.dropped = 0
+
+    def name(self, address: str) -> None:
+        """Keep everything of this address from now on."""
+        self._named.add(address)
+
+    def is_named(self, address: str) -> bool:
+        """Tell whether everything of this address is kept."""
+        return address in self._named
+
+    def addresses(self) -> Iterator[str]:
+        """Yield every address with records."""
+        return iter(self._records)
+
+    def of(self, address: str) -> Records:
+        """Return the records of an address; empty ones for an unknown address."""
+        return self._records.get(address) or Records()
+
+    def _own(self, address: str) -> Records:
+        records = self._records.get(address)
+        if records is None:
+            records = self._records[address] = Records()
+        return records
+
+    def record_order(self, order: Order) -> None:
+        """Keep an order (a live object: it is seen through to its end)."""
+        self.orders_total += 1
+        records = self._own(order.address)
+        records.orders[order.oid] = order
+        if order.address in self._named:
+            self._order_queue.append(order)
+            self._trim_orders()
+        elif len(records.orders) > ORDER_HORIZON:
+            self._pop_oldest_closed(records)
+
+    def record_fill(self, fill: Fill) -> None:
+        """Keep a fill."""
+        self.fills_total += 1
+        records = self._own(fill.address)
+        records.fills.append(fill)
+        if fill.address in self._named:
+            self._fill_queue.append(fill.address)
+            self._trim_fills()
+        elif len(records.fills) > FILL_HORIZON:
+            records.fills.popleft()
+            records.truncated = True
+
+    def record_twap(self, twap: Twap) -> None:
+        """Keep a TWAP (a live object)."""
+        self._own(twap.address).twaps[twap.twap_id] = twap
+
+    def record_twap_row(self, row: TwapUpdate) -> None:
+        """Keep a row of a TWAP's history."""
+        self._own(row.state.address).twap_rows.append(row)
+
+    @staticmethod
+    def _pop_oldest_closed(records: Records) -> None:
+        oid = next(iter(records.orders))
+        order = records.orders.pop(oid)
+        if order.is_open:
+            records.orders[oid] = order
+        else:
+            records.truncated = True
+
+    def _trim_orders(self) -> None:
+        for _ in range(len(self._order_queue) - self._limit):
+            order = self._order_queue.popleft()
+            if order.is_open:
+                self._order_queue.append(order)
+                continue
+            records = self._records[order.address]
+            records.orders.pop(order.oid, None)
+            records.truncated = True
+            self.dropped += 1
+
+    def _trim_fills(self) -> None:
+        for _ in range(len(self._fill_queue) - self._limit):
+            records = self._records[self._fill_queue.popleft()]
+            records.fills.popleft()
+            records.truncated = True
+            self.dropped += 1

@@ -1,0 +1,164 @@
+"""Turning one match into two fills: positions, balances, fees, `dir` texts and the public trade."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import TYPE_CHECKING
+
+from .accounts import MICRO, ZERO, Account, Position
+from .events import Fill, LiquidationMark, Trade
+from .instruments import MAIN_DEX
+from .orders import ZERO_HASH, Order, Origin, Side
+
+if TYPE_CHECKING:
+    from .instruments import Instrument
+    from .state import ExchangeState
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """What both sides of one trade have in common."""
+
+    instrument: Instrument
+    px: Decimal
+    sz: Decimal
+    hash: str
+    tid: int
+    liquidation: LiquidationMark | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Effect:
+    """What a fill did to its owner's account."""
+
+    start: Decimal
+    dir: str
+    pnl: Decimal
+    fee: Decimal
+    fee_token: str
+
+
+def perp_dir(start: Decimal, side: Side, sz: Decimal, *, liquidated: bool = False) -> str:
+    """Return the venue's display text for a perp fill."""
+    if liquidated:
+        return f"Liquidated Cross {'Long' if start > 0 else 'Short'}"
+    own, other = ("Long", "Short") if side is Side.BUY else ("Short", "Long")
+    if start * side.sign >= 0:
+        return f"Open {own}"
+    return f"Close {other}" if sz <= abs(start) else f"{other} > {own}"
+
+
+class Settlement:
+    """Applies matches to accounts and writes the fills."""
+
+    def __init__(self, state: ExchangeState) -> None:
+        self._state = state
+
+    def settle(self, taker: Order, maker: Order, sz: Decimal) -> None:
+        """Execute `sz` of two crossing orders at the maker's price."""
+        state = self._state
+        buyer, seller = (taker, maker) if taker.side is Side.BUY else (maker, taker)
+        match = _Match(
+            state.universe.get(taker.coin),
+            maker.limit_px,
+            sz,
+            taker.tx_hash if taker.origin is Origin.ORDINARY else ZERO_HASH,
+            state.tid(buyer.oid, seller.oid),
+            LiquidationMark(taker.address, state.mark(taker.coin)) if taker.origin is Origin.LIQUIDATION else None,
+        )
+        for order in (taker, maker):
+            order.remaining -= sz
+            fill = self._fill(match, order, crossed=order is taker)
+            state.block.fills.append(fill)
+            state.ledger.record_fill(fill)
+        self._publish_trade(match, taker.side, buyer.address, seller.address)
+
+    def _fill(self, match: _Match, order: Order, *, crossed: bool) -> Fill:
+        account = self._state.accounts[order.address]
+        apply = self._apply_spot if match.instrument.is_spot else self._apply_perp
+        effect = apply(match, order, account, crossed=crossed)
+        return Fill(
+            order.address,
+            order.coin,
+            match.px,
+            match.sz,
+            order.side,
+            self._state.now_ms,
+            effect.start,
+            effect.dir,
+            effect.pnl,
+            match.hash,
+            order.oid,
+            crossed,
+            effect.fee,
+            effect.fee_token,
+            match.tid,
+            order.cloid,
+            match.liquidation,
+            order.twap_id,
+        )
+
+    def _apply_perp(self, match: _Match, order: Order, account: Account, *, crossed: bool) -> _Effect:
+        state, dex = self._state, match.instrument.dex
+        margin = account.on(dex)
+        start = margin.szi(order.coin)
+        delta = match.sz * order.side.sign
+        pnl = self._move_position(account, match, delta)
+        fee = (match.px * match.sz * self._perp_rate(account, dex, crossed=crossed)).quantize(MICRO)
+        margin.raw_usd -= delta * match.px + fee
+        state.perp_fees[dex] = state.perp_fees.get(dex, ZERO) + fee
+        text = perp_dir(start, order.side, match.sz, liquidated=order.origin is Origin.LIQUIDATION)
+        return _Effect(start, text, pnl, fee, state.universe.token_by_index[match.instrument.quote].name)
+
+    @staticmethod
+    def _move_position(account: Account, match: _Match, delta: Decimal) -> Decimal:
+        positions = account.on(match.instrument.dex).positions
+        position = positions.setdefault(match.instrument.coin, Position())
+        pnl = position.apply(delta, match.px)
+        if not position.szi:
+            del positions[match.instrument.coin]
+        return pnl
+
+    def _perp_rate(self, account: Account, dex: str, *, crossed: bool) -> Decimal:
+        fees = self._state.config.fees
+        if account.house and not crossed:
+            return fees.house_maker
+        rate = fees.perp_taker if crossed else fees.perp_maker
+        return rate if dex == MAIN_DEX else rate * fees.builder_dex_factor
+
+    def _apply_spot(self, match: _Match, order: Order, account: Account, *, crossed: bool) -> _Effect:
+        state, instrument = self._state, match.instrument
+        state.block.spot_changed.add(account.address)
+        base, quote = account.balance(instrument.base), account.balance(instrument.quote)
+        start, notional = base.total, match.px * match.sz
+        rate = state.config.fees.spot_taker if crossed else state.config.fees.spot_maker
+        pnl = ZERO
+        if order.side is Side.BUY:
+            token, text = state.universe.token_by_index[instrument.base], "Buy"
+            fee = self._token_amount(match.sz * rate, token.wei_decimals)
+            base.total += match.sz - fee
+            base.entry_ntl += notional
+            quote.total -= notional
+        else:
+            token, text = state.universe.token_by_index[instrument.quote], "Sell"
+            fee = self._token_amount(notional * rate, token.wei_decimals)
+            cost = self._token_amount(base.entry_ntl * match.sz / start, 6) if start > 0 else ZERO
+            pnl = notional - cost
+            base.total -= match.sz
+            base.entry_ntl -= cost
+            quote.total += notional - fee
+        state.token_fees[token.index] = state.token_fees.get(token.index, ZERO) + fee
+        return _Effect(start, text, pnl, fee, token.name)
+
+    @staticmethod
+    def _token_amount(amount: Decimal, decimals: int) -> Decimal:
+        return amount.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_EVEN)
+
+    def _publish_trade(self, match: _Match, side: Side, buyer: str, seller: str) -> None:
+        state, coin = self._state, match.instrument.coin
+        trade = Trade(coin, side, match.px, match.sz, state.now_ms, match.hash, match.tid, buyer, seller)
+        state.block.trades.append(trade)
+        state.recent_trades[coin].append(trade)
+        state.day_ntl[coin] += match.px * match.sz
+        state.day_base[coin] += match.sz
