@@ -1,0 +1,1 @@
+"""The decisions of the runtime, without I/O or clocks."""

@@ -1,0 +1,89 @@
+"""Heartbeats of the live processes in the KV bucket `hl_members`, written and read."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import msgspec
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from hlmonitor.runtime.core.membership import HEARTBEAT_S, TTL_S, Member, MembershipView
+from hlmonitor.runtime.kv import Put, Removed, Synced, bucket_config, follow, open_bucket
+from hlmonitor.runtime.logs import Log
+
+BUCKET = bucket_config("hl_members", ttl_s=TTL_S)
+
+
+@asynccontextmanager
+async def join(client: Client, member: Member, *, log: Log) -> AsyncIterator[None]:
+    """Heartbeat as this member while the context lasts; say goodbye at its end."""
+    task = asyncio.create_task(_heartbeat(client, member, log), name="heartbeat")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        with suppress(NatsError, OSError, TimeoutError):
+            async with asyncio.timeout(1.0):
+                await (await open_bucket(client, BUCKET)).delete(member.key)
+
+
+async def _heartbeat(client: Client, member: Member, log: Log) -> None:
+    value = msgspec.json.encode(member)
+    bucket = None
+    failing = False
+    while True:
+        try:
+            async with asyncio.timeout(TTL_S):
+                bucket = bucket or await open_bucket(client, BUCKET)
+                await bucket.put(member.key, value)
+            failing = False
+        except (NatsError, OSError, TimeoutError) as error:
+            # The bucket may be gone with a server that lost its memory: open it anew.
+            bucket = None
+            if not failing:
+                log.warning("heartbeat_failed", error=repr(error))
+            failing = True
+        await asyncio.sleep(HEARTBEAT_S)
+
+
+async def watch_members(client: Client, kind: str, on_view: Callable[[dict[str, Member]], None]) -> None:
+    """Call `on_view` with the members of a kind, by name, at the first full view and at each change; never returns."""
+    view = MembershipView()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_expire(client, view, on_view))
+        tasks.create_task(_listen(client, kind, view, on_view))
+
+
+async def _listen(
+    client: Client, kind: str, view: MembershipView, on_view: Callable[[dict[str, Member]], None]
+) -> None:
+    prefix = f"{kind}."
+    async for change in follow(client, BUCKET, quiet_s=TTL_S):
+        changed = False
+        match change:
+            case Put(key, value) if key.startswith(prefix):
+                with suppress(msgspec.DecodeError):
+                    changed = view.heard(msgspec.json.decode(value, type=Member), time.monotonic())
+            case Removed(key):
+                changed = view.left(key)
+            case Synced():
+                changed = view.read_fully()
+            case Put():
+                pass
+        if changed:
+            on_view(view.members)
+
+
+async def _expire(client: Client, view: MembershipView, on_view: Callable[[dict[str, Member]], None]) -> None:
+    while True:
+        if client.is_connected:
+            view.connected(time.monotonic())
+        else:
+            view.disconnected()
+        if view.expire(time.monotonic()):
+            on_view(view.members)
+        await asyncio.sleep(HEARTBEAT_S / 2)
