@@ -1,0 +1,1 @@
+"""The shells that move the venue's bytes: a websocket connection and a REST client. No rules live here."""

@@ -1,0 +1,172 @@
+"""The venue's `/info` endpoint."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx
+import msgspec
+import stamina
+
+from hlmonitor.domain.addresses import Address
+from hlmonitor.venue.core import wire
+from hlmonitor.venue.core.limits import REST_WEIGHT_PER_MINUTE, RateLedger, most_weight_of, weight_of
+from hlmonitor.venue.errors import (
+    BadReplyError,
+    RateLimitedError,
+    RequestRefusedError,
+    ServerError,
+    TransportError,
+    VenueError,
+)
+
+T = TypeVar("T")
+
+_TOO_MANY = 429
+_SERVER_ERRORS = 500
+_OK = 200
+
+
+class InfoClient:
+    """Asks the venue, within the weight budget of this egress IP.
+
+    Every call raises a `VenueError` when the venue cannot be reached, refuses, or answers what cannot be read; 429,
+    5xx and lost connections are tried again with back-off before that. Use as an async context manager.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        ledger: RateLedger | None = None,
+        local_address: str = "",
+        timeout_s: float = 10.0,
+        attempts: int = 5,
+    ) -> None:
+        self._ledger = ledger or RateLedger(REST_WEIGHT_PER_MINUTE)
+        self._attempts = attempts
+        transport = httpx.AsyncHTTPTransport(local_address=local_address or None)
+        # No proxy from the environment: the egress address is what the limits are counted by.
+        self._http = httpx.AsyncClient(base_url=base_url, transport=transport, timeout=timeout_s, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        """Open the connection pool."""
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        await self._http.__aexit__(kind, error, trace)
+
+    async def spot_meta(self) -> wire.SpotMeta:
+        """Spot pairs and tokens."""
+        return await self._ask({"type": "spotMeta"}, wire.SpotMeta)
+
+    async def all_perp_metas(self) -> list[wire.PerpMeta]:
+        """The perpetuals of every dex; the place in the list is the dex' index in `perp_dexs`."""
+        return await self._ask({"type": "allPerpMetas"}, list[wire.PerpMeta])
+
+    async def perp_dexs(self) -> list[wire.PerpDex | None]:
+        """The dexes; the first is None, the main one."""
+        return await self._ask({"type": "perpDexs"}, list[wire.PerpDex | None])
+
+    async def all_mids(self, dex: str = "") -> dict[str, str]:
+        """Mid price by coin; spot mids come with the main dex only."""
+        return await self._ask({"type": "allMids", "dex": dex}, dict[str, str])
+
+    async def user_fills_by_time(self, address: Address, start_ms: int, end_ms: int | None = None) -> list[wire.Fill]:
+        """At most 2000 fills from the start on, both bounds inclusive; the venue promises no order."""
+        request = _ranged("userFillsByTime", address, start_ms, end_ms)
+        return await self._ask(request, list[wire.Fill])
+
+    async def user_twap_slice_fills_by_time(
+        self, address: Address, start_ms: int, end_ms: int | None = None
+    ) -> list[wire.TwapSliceFill]:
+        """The same for fills of TWAPs, which `user_fills_by_time` leaves out."""
+        request = _ranged("userTwapSliceFillsByTime", address, start_ms, end_ms)
+        return await self._ask(request, list[wire.TwapSliceFill])
+
+    async def order_status(self, address: Address, oid: int) -> wire.OrderUpdate | None:
+        """An order's last status; None when the venue knows it no more (it keeps about 2000 per account)."""
+        request = {"type": "orderStatus", "user": address, "oid": oid}
+        return (await self._ask(request, wire.OrderStatusReply)).order
+
+    async def historical_orders(self, address: Address) -> list[wire.OrderUpdate]:
+        """The last statuses of at most 2000 orders."""
+        return await self._ask({"type": "historicalOrders", "user": address}, list[wire.OrderUpdate])
+
+    async def clearinghouse_state(self, address: Address, dex: str = "") -> wire.ClearinghouseState:
+        """Positions and margin on one dex; empty text is the main one."""
+        request = {"type": "clearinghouseState", "user": address, "dex": dex}
+        return await self._ask(request, wire.ClearinghouseState)
+
+    async def spot_clearinghouse_state(self, address: Address) -> wire.SpotClearinghouseState:
+        """Spot balances."""
+        request = {"type": "spotClearinghouseState", "user": address}
+        return await self._ask(request, wire.SpotClearinghouseState)
+
+    async def _ask(self, request: Mapping[str, object], kind: type[T]) -> T:
+        name = str(request["type"])
+        body = await self._post_with_retries(name, msgspec.json.encode(request))
+        try:
+            reply = msgspec.json.decode(body, type=kind)
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            raise BadReplyError(f"the venue's answer to {name} cannot be read: {error}") from error
+        rows = len(reply) if isinstance(reply, list) else 0
+        self._ledger.correct(most_weight_of(name) - weight_of(name, rows))
+        return reply
+
+    async def _post_with_retries(self, name: str, body: bytes) -> bytes:
+        retries = stamina.retry_context(
+            on=(TransportError, RateLimitedError, ServerError),
+            attempts=self._attempts,
+            timeout=None,
+            wait_initial=0.5,
+            wait_max=10.0,
+        )
+        async for attempt in retries:
+            with attempt:
+                return await self._post(name, body)
+        raise VenueError(f"{name} was not tried")  # not reached: the last attempt raises its own error
+
+    async def _post(self, name: str, body: bytes) -> bytes:
+        await self._await_budget(most_weight_of(name))
+        try:
+            response = await self._send(body)
+        except httpx.HTTPError as error:
+            raise TransportError(f"{name}: no answer from {self._http.base_url}: {error!r}") from error
+        if response.status_code == _OK:
+            return response.content
+        detail = f"{name}: the venue answered {response.status_code} {response.text[:200]!r}"
+        if response.status_code == _TOO_MANY:
+            # Somebody else spends this IP's budget too: assume that nothing is left of it.
+            self._ledger.spend_all(time.monotonic())
+            raise RateLimitedError(detail)
+        if response.status_code >= _SERVER_ERRORS:
+            raise ServerError(detail)
+        raise RequestRefusedError(detail)
+
+    async def _send(self, body: bytes) -> httpx.Response:
+        headers = {"content-type": "application/json"}
+        try:
+            return await self._http.post("/info", content=body, headers=headers)
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+            # The venue drops idle keep-alive connections silently (python-sdk #293): a fresh one is tried at once.
+            return await self._http.post("/info", content=body, headers=headers)
+
+    async def _await_budget(self, weight: int) -> None:
+        # The ledger itself says how long to wait, so that nothing needs to signal.
+        while (wait_s := self._ledger.take(weight, time.monotonic())) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(wait_s)
+
+
+def _ranged(name: str, address: Address, start_ms: int, end_ms: int | None) -> dict[str, object]:
+    request: dict[str, object] = {"type": name, "user": address, "startTime": start_ms}
+    if name == "userFillsByTime":
+        # Joined rows have another size and tid: the two granularities must never meet in one store.
+        request["aggregateByTime"] = False
+    return request if end_ms is None else request | {"endTime": end_ms}
