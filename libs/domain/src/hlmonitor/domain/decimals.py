@@ -1,6 +1,6 @@
 """Decimal maths: exact, and rounded half-even only where a scale is stated."""
 
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from fractions import Fraction
 
 ZERO = Decimal(0)
@@ -9,15 +9,40 @@ PRICE_SCALE = 12
 RATE_SCALE = 9
 """Decimals of a published rate."""
 
-# Wide enough that no sum of venue amounts is ever rounded: 38 digits are stored, products have twice as many.
-EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN)
+MAX_DIGITS = 24
+"""Significant digits of an amount that we take; the venue's have at most about 20.
+
+Python's decimals keep 28 digits, so sums of thousands of such amounts are exact.
+"""
+
+_WIDE = Context(prec=100, rounding=ROUND_HALF_EVEN)
+
+
+class AmountError(ValueError):
+    """The text is not an amount."""
+
+
+def parse_amount(text: str) -> Decimal:
+    """A price, size, fee or balance as the venue writes it.
+
+    Raises:
+        AmountError: it is not a finite decimal number of at most MAX_DIGITS digits and 18 decimals.
+    """
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise AmountError(f"{text!r} is not a number") from None
+    _, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int) or len(digits) > MAX_DIGITS or not -18 <= exponent <= MAX_DIGITS:
+        raise AmountError(f"{text!r} is not an amount of at most {MAX_DIGITS} digits and 18 decimals")
+    return value
 
 
 def rounded(value: Fraction, scale: int) -> Decimal:
     """An exact rational as a decimal with at most `scale` decimals, half-even."""
     # round() of a Fraction to an int is half-even by the language's definition.
     units = round(value * 10**scale)
-    return EXACT.scaleb(Decimal(units), -scale)
+    return _WIDE.scaleb(Decimal(units), -scale)
 
 
 def canonical(value: Decimal) -> str:

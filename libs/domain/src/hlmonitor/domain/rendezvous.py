@@ -20,3 +20,8 @@ def ranking(members: Collection[str], key: str) -> list[str]:
 def owner_of(members: Collection[str], key: str) -> str | None:
     """The member that owns the key, or None when there is no member."""
     return max(members, key=lambda member: (weight(member, key), member), default=None)
+
+
+def partition_owner(aggregators: Collection[str], partition: int) -> str | None:
+    """The aggregator that owns a partition, as gateways and aggregators must both see it."""
+    return owner_of(aggregators, f"partition-{partition}")
