@@ -15,6 +15,7 @@ MAX_DIGITS = 24
 Python's decimals keep 28 digits, so sums of thousands of such amounts are exact.
 """
 
+_MAX_DECIMALS = 18
 _WIDE = Context(prec=100, rounding=ROUND_HALF_EVEN)
 
 
@@ -33,8 +34,8 @@ def parse_amount(text: str) -> Decimal:
     except InvalidOperation:
         raise AmountError(f"{text!r} is not a number") from None
     _, digits, exponent = value.as_tuple()
-    if not isinstance(exponent, int) or len(digits) > MAX_DIGITS or not -18 <= exponent <= MAX_DIGITS:
-        raise AmountError(f"{text!r} is not an amount of at most {MAX_DIGITS} digits and 18 decimals")
+    if not isinstance(exponent, int) or len(digits) > MAX_DIGITS or not -_MAX_DECIMALS <= exponent <= MAX_DIGITS:
+        raise AmountError(f"{text!r} is not an amount of at most {MAX_DIGITS} digits and {_MAX_DECIMALS} decimals")
     return value
 
 

@@ -45,7 +45,7 @@ _SYSTEM_DIRS = {
     "Merge Question": Kind.OUTCOME,
     "Negate Outcome": Kind.OUTCOME,
 }
-_NOT_TERMINAL = {"open", "triggered"}
+_NOT_TERMINAL = {"open", "triggered", "activated", "waitingForTrigger"}
 
 
 class OrderRef(msgspec.Struct, frozen=True):
@@ -111,7 +111,7 @@ def order_key(ref: OrderRef, leg: Leg) -> OrderKey:
 
 
 def is_terminal(status: str) -> bool:
-    """Every status but `open` and `triggered` ends the order; unknown ones too, as in the original."""
+    """Every status but those of a live order or TWAP ends it; unknown ones too, as in the original."""
     return status not in _NOT_TERMINAL
 
 

@@ -1,0 +1,174 @@
+"""What a partition has decided and not yet committed: one batch in flight, one being gathered.
+
+A frozen batch never changes: it is sent again byte for byte until it is answered. Its signals may be published only
+when it is committed (DESIGN G2).
+"""
+
+from dataclasses import dataclass, field
+
+from hlmonitor.aggregator.core.orders import HeldFill, OrderState
+from hlmonitor.aggregator.core.rows import LEG_NAMES, fill_row, order_row, status_row, void_row
+from hlmonitor.domain.fills import FillDigest, Leg
+from hlmonitor.domain.orders import OrderId
+from hlmonitor.v1 import storage_pb2
+
+LAZY_S = 1.0
+"""Rows that nobody waits for (published marks, position cache) are committed at least this often."""
+
+
+@dataclass(slots=True)
+class UnitDraft:
+    """One order's share of the batch that is being gathered."""
+
+    order: OrderState
+    symbol: str
+    fills: dict[FillDigest, HeldFill] = field(default_factory=dict)
+    taken: list[tuple[FillDigest, Leg, int]] = field(default_factory=list)
+    signals: list[storage_pb2.SignalRow] = field(default_factory=list)
+    emitted_legs: set[Leg] = field(default_factory=set)
+    status_changed: bool = False
+    finished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenBatch:
+    """A batch as it is sent, and the signals that its commit releases."""
+
+    number: int
+    message: storage_pb2.CommitBatch
+    signals: tuple[storage_pb2.SignalRow, ...]
+
+
+@dataclass(slots=True)
+class Outbox:
+    """The batches of one partition under one epoch."""
+
+    partition: int
+    epoch: int
+    committed: int = 0
+    in_flight: FrozenBatch | None = None
+    _units: dict[OrderId, UnitDraft] = field(default_factory=dict)
+    _voids: list[storage_pb2.SignalRow] = field(default_factory=list)
+    _watermarks: dict[tuple[str, int], storage_pb2.Watermark] = field(default_factory=dict)
+    _gaps: list[storage_pb2.GapRow] = field(default_factory=list)
+    _cache: dict[str, storage_pb2.PositionCacheRow] = field(default_factory=dict)
+    _published: list[storage_pb2.PublishedMark] = field(default_factory=list)
+    _lazy_since_s: float | None = None
+
+    @property
+    def needs_batch(self) -> int:
+        """The batch whose commit makes everything durable that was received so far."""
+        if self._is_urgent:
+            return self.committed + (2 if self.in_flight else 1)
+        return self.committed + (1 if self.in_flight else 0)
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is gathered and nothing is in flight."""
+        return self.in_flight is None and not self._is_urgent and not self._is_lazy
+
+    @property
+    def size(self) -> int:
+        """Orders in the batch that is being gathered."""
+        return len(self._units)
+
+    def unit(self, order: OrderState, symbol: str) -> UnitDraft:
+        """The order's share of the batch that is being gathered."""
+        draft = self._units.get(order.id)
+        if draft is None:
+            draft = self._units[order.id] = UnitDraft(order, symbol)
+        return draft
+
+    def watermark(self, row: storage_pb2.Watermark) -> None:
+        """Move a watermark; it is committed with or after all events before it."""
+        self._watermarks[row.address, row.feed] = row
+
+    def gap(self, row: storage_pb2.GapRow) -> None:
+        """Record a gap, or that it was closed."""
+        self._gaps.append(row)
+
+    def cache(self, row: storage_pb2.PositionCacheRow, now_s: float) -> None:
+        """Keep the newest position cache row of a wallet."""
+        self._cache[row.address] = row
+        self._be_lazy(now_s)
+
+    def published(self, mark: storage_pb2.PublishedMark, now_s: float) -> None:
+        """A signal was confirmed by the stream."""
+        self._published.append(mark)
+        self._be_lazy(now_s)
+
+    def freeze(self, now_s: float, *, force: bool = False) -> FrozenBatch | None:
+        """The next batch to send, if none is in flight and there is something to say (or lazy rows waited enough)."""
+        waited = self._lazy_since_s is not None and (force or now_s - self._lazy_since_s >= LAZY_S)
+        if self.in_flight or not (self._is_urgent or waited):
+            return None
+        signals = (*(signal for draft in self._units.values() for signal in draft.signals), *self._voids)
+        self.in_flight = FrozenBatch(self.committed + 1, self._message(), signals)
+        self._clear()
+        return self.in_flight
+
+    def done(self, number: int, dead_letters: list[storage_pb2.DeadLetter]) -> list[storage_pb2.SignalRow]:
+        """The batch in flight is committed: the signals to publish now. Voids of dead letters come with the next."""
+        batch = self.in_flight
+        if batch is None or batch.number != number:
+            return []
+        self.in_flight = None
+        self.committed = number
+        reasons = {signal_id: letter.reason for letter in dead_letters for signal_id in letter.signal_ids}
+        self._voids.extend(void_row(row, reasons[row.signal_id]) for row in batch.signals if row.signal_id in reasons)
+        return [row for row in batch.signals if row.signal_id not in reasons]
+
+    @property
+    def _is_urgent(self) -> bool:
+        return bool(self._units or self._voids or self._watermarks or self._gaps)
+
+    @property
+    def _is_lazy(self) -> bool:
+        return bool(self._cache or self._published)
+
+    def _be_lazy(self, now_s: float) -> None:
+        if self._lazy_since_s is None:
+            self._lazy_since_s = now_s
+
+    def _message(self) -> storage_pb2.CommitBatch:
+        units = [_unit(draft) for draft in self._units.values()]
+        units += [storage_pb2.OrderUnit(address=row.address, signals=[row]) for row in self._voids]
+        return storage_pb2.CommitBatch(
+            partition=self.partition,
+            epoch=self.epoch,
+            number=self.committed + 1,
+            units=units,
+            watermarks=self._watermarks.values(),
+            gaps=self._gaps,
+            position_cache=self._cache.values(),
+            published=self._published,
+        )
+
+    def _clear(self) -> None:
+        self._units, self._voids, self._watermarks = {}, [], {}
+        self._gaps, self._cache, self._published = [], {}, []
+        self._lazy_since_s = None
+
+
+def _unit(draft: UnitDraft) -> storage_pb2.OrderUnit:
+    order = draft.order
+    unit = storage_pb2.OrderUnit(
+        order_id=order.id,
+        address=order.ref.address,
+        fills=[fill_row(order, held) for held in draft.fills.values()],
+        # Fills of this batch carry their marks; older ones are marked where they are stored.
+        marks=[
+            storage_pb2.FillMark(digest=digest, leg=LEG_NAMES[leg], number=number)
+            for digest, leg, number in draft.taken
+            if digest not in draft.fills
+        ],
+        rows=[
+            order_row(order, leg, totals, draft.symbol, finished=draft.finished, emitted=leg in draft.emitted_legs)
+            for leg, totals in order.totals.items()
+        ],
+        signals=draft.signals,
+    )
+    if order.status is not None and (draft.status_changed or (draft.finished and order.status_stored)):
+        unit.statuses.append(status_row(order, resolved=draft.finished))
+        order.status_stored = not draft.finished
+    return unit

@@ -1,0 +1,120 @@
+"""From the contract's messages to the domain's values, with the field named when one cannot be used."""
+
+from decimal import Decimal
+
+from google.protobuf.message import DecodeError
+
+from hlmonitor.aggregator.core.partition import StatusInput
+from hlmonitor.domain.addresses import Address, AddressError, parse_address
+from hlmonitor.domain.decimals import AmountError, parse_amount
+from hlmonitor.domain.fills import Feed, Fill, Side
+from hlmonitor.v1 import events_pb2
+
+_SIDES = {events_pb2.SIDE_BUY: Side.BUY, events_pb2.SIDE_SELL: Side.SELL}
+_FEEDS = {
+    events_pb2.FEED_USER_FILLS: Feed.USER_FILLS,
+    events_pb2.FEED_USER_TWAP_SLICE_FILLS: Feed.TWAP_SLICE_FILLS,
+    events_pb2.FEED_TRADES: Feed.TRADES,
+    events_pb2.FEED_NODE: Feed.NODE,
+}
+
+
+class FieldError(ValueError):
+    """A field of an event cannot be used."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+
+
+def fill_of(raw: bytes) -> Fill:
+    """A fill from its serialized message.
+
+    Raises:
+        FieldError: the bytes are no Fill, or a field has no usable value.
+    """
+    message = events_pb2.Fill()
+    try:
+        message.ParseFromString(raw)
+    except DecodeError as error:
+        raise FieldError("fill", str(error)) from None
+    if not message.coin:
+        raise FieldError("coin", "is empty")
+    if not message.HasField("start_position"):
+        raise FieldError("start_position", "is missing")
+    if not message.HasField("oid"):
+        raise FieldError("oid", "is missing")
+    liquidation = message.liquidation if message.HasField("liquidation") else None
+    size = _amount("sz", message.sz)
+    if size <= 0:
+        raise FieldError("sz", f"{message.sz!r} is not above zero")
+    return Fill(
+        address=address_of(message.address),
+        coin=message.coin,
+        px=_amount("px", message.px),
+        sz=size,
+        side=_side(message.side),
+        time_ms=message.time_ms,
+        start_position=_amount("start_position", message.start_position),
+        dir=message.dir,
+        closed_pnl=_amount("closed_pnl", message.closed_pnl or "0"),
+        hash=message.hash,
+        oid=message.oid,
+        fee=_amount("fee", message.fee or "0"),
+        fee_token=message.fee_token,
+        tid=message.tid,
+        crossed=message.crossed,
+        cloid=message.cloid if message.HasField("cloid") else None,
+        twap_id=message.twap_id if message.HasField("twap_id") else None,
+        liquidated_user=liquidation.liquidated_user if liquidation else None,
+        feed=_FEEDS.get(message.feed, Feed.USER_FILLS),
+        replayed=message.replayed,
+    )
+
+
+def status_of(message: events_pb2.OrderStatus) -> StatusInput:
+    """A status from its message.
+
+    Raises:
+        FieldError: a field has no usable value.
+    """
+    return StatusInput(
+        address=address_of(message.address),
+        coin=message.coin,
+        oid=message.oid,
+        twap_id=message.twap_id if message.HasField("twap_id") else None,
+        status=message.status,
+        orig_sz=_amount("orig_sz", message.orig_sz or "0"),
+        remaining_sz=_amount("remaining_sz", message.remaining_sz or "0"),
+        order_time_ms=message.order_time_ms,
+        status_time_ms=message.status_time_ms,
+        cloid=message.cloid if message.HasField("cloid") else None,
+    )
+
+
+def address_of(text: str) -> Address:
+    """An address in a message.
+
+    Raises:
+        FieldError: it is none.
+    """
+    try:
+        return parse_address(text)
+    except AddressError as error:
+        raise FieldError("address", str(error)) from None
+
+
+def _side(value: events_pb2.Side.ValueType) -> Side:
+    try:
+        return _SIDES[value]
+    except KeyError:
+        raise FieldError("side", f"{value} is neither buy nor sell") from None
+
+
+def _amount(field: str, text: str) -> Decimal:
+    try:
+        return parse_amount(text)
+    except AmountError as error:
+        raise FieldError(field, str(error)) from None
+
+

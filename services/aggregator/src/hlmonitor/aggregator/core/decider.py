@@ -1,0 +1,113 @@
+"""Turns verdicts into signals, finished orders and requests, and remembers when to look again."""
+
+import heapq
+from dataclasses import dataclass, field
+
+from hlmonitor.aggregator.core.batch import Outbox
+from hlmonitor.aggregator.core.memory import Memory
+from hlmonitor.aggregator.core.metadata import Markets
+from hlmonitor.aggregator.core.now import Now
+from hlmonitor.aggregator.core.orders import OrderState
+from hlmonitor.aggregator.core.requests import BackfillRequest, Request
+from hlmonitor.aggregator.core.rows import signal_row
+from hlmonitor.aggregator.core.signals import Decision, build_signal
+from hlmonitor.aggregator.core.tally import Tally
+from hlmonitor.aggregator.core.triggers import Patience, Trigger, Verdict, judge
+from hlmonitor.aggregator.core.wallet import Wallet
+from hlmonitor.domain.decimals import ZERO
+from hlmonitor.domain.orders import OrderId
+from hlmonitor.v1 import events_pb2, storage_pb2
+
+
+@dataclass(slots=True)
+class Decider:
+    """Judges the orders of one partition."""
+
+    outbox: Outbox
+    memory: Memory
+    markets: Markets
+    patience: Patience
+    tally: Tally = field(default_factory=Tally)
+    requests: list[Request] = field(default_factory=list)
+    _due: list[tuple[float, OrderId, str]] = field(default_factory=list)
+
+    def decide(self, wallet: Wallet, order: OrderState, now: Now) -> None:
+        """Judge an order after something happened to it."""
+        verdict = judge(order, wallet.patience(self.patience), now.mono_s, paused=wallet.is_paused(now.mono_s))
+        if verdict.ask_backfill:
+            self._ask_backfill(order)
+        if verdict.trigger is not None:
+            self._emit(wallet, order, verdict.trigger, verdict, now)
+        if verdict.closes:
+            self._close(wallet, order, verdict)
+        elif verdict.look_again_s is not None:
+            self._schedule(order, verdict.look_again_s)
+
+    def due(self, now: Now) -> list[tuple[str, OrderId]]:
+        """The orders (wallet, order) whose time has come; the caller judges those that still live."""
+        found = []
+        while self._due and self._due[0][0] <= now.mono_s:
+            _, identity, address = heapq.heappop(self._due)
+            found.append((address, identity))
+        return found
+
+    def flush(self, wallet: Wallet, order: OrderState, now: Now) -> None:
+        """Send what is unemitted as a partial and close the order: its wallet is not watched any more."""
+        verdict = Verdict(Trigger.REMOVAL, closes=True)
+        self._emit(wallet, order, Trigger.REMOVAL, verdict, now)
+        self._close(wallet, order, verdict)
+
+    def _emit(self, wallet: Wallet, order: OrderState, trigger: Trigger, verdict: Verdict, now: Now) -> None:
+        for leg in order.pending_legs:
+            number = wallet.take_number()
+            taken = order.take(leg, number)
+            decision = Decision(number, trigger, verdict.complete, now)
+            signal = build_signal(order, leg, taken, decision, wallet.account, self.markets)
+            unit = self.outbox.unit(order, signal.symbol)
+            unit.signals.append(signal_row(signal))
+            unit.taken.extend((held.digest, leg, number) for held in taken)
+            unit.emitted_legs.add(leg)
+            self.tally.triggers[trigger.value] += 1
+
+    def _close(self, wallet: Wallet, order: OrderState, verdict: Verdict) -> None:
+        if verdict.trigger is Trigger.GRACE and order.filled == ZERO:
+            self.outbox.gap(_unseen(order))
+        if order.fills or order.status_stored:
+            self.outbox.unit(order, self.markets.symbol_of(order.ref.coin)).finished = True
+        wallet.orders.pop(order.id, None)
+        self.memory.remember(order)
+        if order.fills:
+            self.tally.fills_per_order.append(len(order.fills))
+
+    def _ask_backfill(self, order: OrderState) -> None:
+        order.backfill_asked = True
+        first_ms = min((held.fill.time_ms for held in order.fills.values()), default=0)
+        status_ms = order.status.time_ms if order.status else 0
+        is_twap = order.ref.twap_id is not None
+        self.requests.append(
+            BackfillRequest(
+                order.ref.address,
+                events_pb2.FEED_USER_TWAP_SLICE_FILLS if is_twap else events_pb2.FEED_USER_FILLS,
+                order.order_time_ms or first_ms or status_ms,
+                () if is_twap else (order.ref.oid,),
+            )
+        )
+
+    def _schedule(self, order: OrderState, due_s: float) -> None:
+        if order.scheduled_s is not None and order.scheduled_s <= due_s:
+            return
+        order.scheduled_s = due_s
+        heapq.heappush(self._due, (due_s, order.id, order.ref.address))
+
+
+def _unseen(order: OrderState) -> storage_pb2.GapRow:
+    """The record that a status spoke of fills that never came."""
+    time_ms = order.status.time_ms if order.status else 0
+    return storage_pb2.GapRow(
+        address=order.ref.address,
+        feed=events_pb2.FEED_USER_FILLS,
+        from_ms=order.order_time_ms or time_ms,
+        to_ms=time_ms,
+        reason=f"no fill of order {order.ref.oid} was seen",
+        state="unprovable",
+    )

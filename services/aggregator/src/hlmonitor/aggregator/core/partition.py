@@ -1,0 +1,293 @@
+"""One partition: takes events of its wallets in any order and any number of times, and keeps what they mean.
+
+Every method is deterministic. What is decided goes to the outbox; what is asked of gateways to `requests`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from hlmonitor.aggregator.core.accounts import Account
+from hlmonitor.aggregator.core.batch import Outbox
+from hlmonitor.aggregator.core.decider import Decider
+from hlmonitor.aggregator.core.memory import Memory
+from hlmonitor.aggregator.core.metadata import Markets
+from hlmonitor.aggregator.core.now import Now
+from hlmonitor.aggregator.core.orders import OrderState, hold
+from hlmonitor.aggregator.core.requests import Request, ResumeRequest
+from hlmonitor.aggregator.core.tally import Tally
+from hlmonitor.aggregator.core.triggers import Patience
+from hlmonitor.aggregator.core.wallet import OpenGap, Wallet
+from hlmonitor.domain.addresses import Address
+from hlmonitor.domain.decimals import ZERO, AmountError
+from hlmonitor.domain.fills import Fill, Leg, digest_of
+from hlmonitor.domain.orders import (
+    Kind,
+    OrderRef,
+    TerminalStatus,
+    is_terminal,
+    order_id,
+    order_of,
+    twap_ref,
+)
+from hlmonitor.domain.watch import WatchEntry
+from hlmonitor.v1 import events_pb2, storage_pb2
+
+FILL_FEEDS = (events_pb2.FEED_USER_FILLS, events_pb2.FEED_USER_TWAP_SLICE_FILLS)
+CACHE_S = 2.0
+"""A wallet's position cache row is written at most this often."""
+MAX_SYSTEM_OIDS = 1_000
+
+_EFFECTS = {Leg.OPEN: "opening", Leg.CLOSE: "closing"}
+_DIR_LEGS = {
+    "Open Long": (Leg.OPEN,), "Open Short": (Leg.OPEN,), "Buy": (Leg.OPEN,),
+    "Close Long": (Leg.CLOSE,), "Close Short": (Leg.CLOSE,), "Sell": (Leg.CLOSE,),
+    "Long > Short": (Leg.CLOSE, Leg.OPEN), "Short > Long": (Leg.CLOSE, Leg.OPEN),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class StatusInput:
+    """A status of an order, or of a TWAP when `twap_id` is set."""
+
+    address: Address
+    coin: str
+    oid: int
+    twap_id: int | None
+    status: str
+    orig_sz: Decimal
+    remaining_sz: Decimal
+    order_time_ms: int
+    status_time_ms: int
+    cloid: str | None = None
+
+
+@dataclass(slots=True)
+class Partition:
+    """The wallets of one partition under one epoch."""
+
+    number: int
+    outbox: Outbox
+    markets: Markets
+    patience: Patience = field(default_factory=Patience)
+    remove_grace_s: float = 300.0
+    memory: Memory = field(default_factory=Memory)
+    wallets: dict[Address, Wallet] = field(default_factory=dict)
+    decider: Decider = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Give the decider the same memory and outbox."""
+        self.decider = Decider(self.outbox, self.memory, self.markets, self.patience)
+
+    def wallet(self, address: Address) -> Wallet:
+        """The wallet's state, made when it is spoken of for the first time."""
+        found = self.wallets.get(address)
+        if found is None:
+            found = self.wallets[address] = Wallet(address, Account(address))
+        return found
+
+    def is_watched(self, address: Address) -> bool:
+        """Whether the watch list has it (its removal grace included)."""
+        wallet = self.wallets.get(address)
+        return wallet is not None and wallet.entry is not None
+
+    def watch(self, entries: Mapping[Address, WatchEntry], now: Now) -> None:
+        """Take over the watch list's entries of this partition; a vanished wallet is flushed."""
+        for address, entry in entries.items():
+            self.wallet(address).entry = entry
+        for address in [known for known, wallet in self.wallets.items() if wallet.entry and known not in entries]:
+            self._drop(self.wallets[address], now)
+
+    def fill(self, fill: Fill, raw: bytes, received_at_ms: int, now: Now) -> None:
+        """Take a fill in, once."""
+        tally = self.decider.tally
+        tally.fills += 1
+        wallet = self.wallet(fill.address)
+        digest = digest_of(fill)
+        ref = order_of(fill)
+        identity = order_id(ref)
+        order = wallet.orders.get(identity)
+        if (order and digest in order.fills) or self.memory.order_of(digest) is not None:
+            tally.duplicates += 1
+            return
+        uncounted = wallet.entry is None or fill.time_ms < wallet.entry.watch_from_ms
+        if uncounted and order is None:
+            # Older than the watch: only an order that goes on after it needs such a fill, for its sum.
+            tally.effects["ignored"] += 1
+            return
+        if ref.is_system:
+            self._note_system(wallet, fill)
+        order = order or self._revive_or_open(wallet, ref, now)
+        held = hold(digest, fill, raw, received_at_ms, uncounted=uncounted)
+        self._count(fill, tuple(part.leg for part in held.parts), uncounted=uncounted)
+        order.add(held, now.mono_s)
+        self.outbox.unit(order, self.markets.symbol_of(ref.coin)).fills[digest] = held
+        self.decider.decide(wallet, order, now)
+
+    def status(self, status: StatusInput, received_at_ms: int, now: Now) -> None:
+        """Take an order's status in. Only terminal ones say something of the order's end."""
+        wallet = self.wallet(status.address)
+        ref = _ref_of(status)
+        identity = order_id(ref)
+        order = wallet.orders.get(identity)
+        if order:
+            order.order_time_ms = status.order_time_ms
+        if not is_terminal(status.status) or (order and order.status):
+            return
+        filled = status.orig_sz - status.remaining_sz
+        if order is None:
+            if self._says_nothing(wallet, status, filled) or self.memory.finished(identity):
+                return
+            order = wallet.orders[identity] = OrderState(ref, identity)
+            order.order_time_ms = status.order_time_ms
+        order.status = TerminalStatus(status.status, status.status_time_ms, filled, status.orig_sz)
+        order.status_at_s = now.mono_s
+        order.cloid = order.cloid or status.cloid
+        order.received_at_ms = max(order.received_at_ms, received_at_ms)
+        self.decider.decide(wallet, order, now)
+        if identity in wallet.orders:
+            self.outbox.unit(order, self.markets.symbol_of(ref.coin)).status_changed = True
+
+    def snapshot(self, snapshot: events_pb2.AccountSnapshot, received_at_ms: int) -> None:
+        """Replace what is known of a wallet's account."""
+        parts = [name for name in ("perps", "spot") if snapshot.HasField(name)]
+        tally = self.decider.tally
+        try:
+            self.wallet(Address(snapshot.address)).account.replace(snapshot, received_at_ms)
+        except AmountError:
+            tally.snapshot_errors.update(parts)
+            return
+        tally.snapshots.update(parts)
+
+    def gap(self, gap: events_pb2.Gap, now: Now) -> None:
+        """A gateway cannot vouch for a stretch of a feed: timers wait until it is covered."""
+        wallet = self.wallet(Address(gap.address))
+        known = wallet.gaps.get(gap.feed)
+        from_ms = min(gap.from_ms, known.from_ms) if known else gap.from_ms
+        wallet.gaps[gap.feed] = OpenGap(from_ms, gap.reason, known.since_s if known else now.mono_s)
+        self.outbox.gap(_gap_row(wallet.address, gap.feed, wallet.gaps[gap.feed], "open"))
+
+    def caught_up(self, caught_up: events_pb2.CaughtUp) -> None:
+        """Everything of the feed in the range came before this event: the watermark moves, a covered gap closes."""
+        wallet = self.wallet(Address(caught_up.address))
+        feed = caught_up.feed
+        gap = wallet.gaps.get(feed)
+        if gap and caught_up.from_ms <= gap.from_ms:
+            del wallet.gaps[feed]
+            self.outbox.gap(_gap_row(wallet.address, feed, gap, "covered", caught_up.through_ms))
+        elif gap:
+            return
+        if caught_up.from_ms <= wallet.resume_from_ms(feed) < caught_up.through_ms:
+            wallet.watermarks[feed] = caught_up.through_ms
+            self.outbox.watermark(
+                storage_pb2.Watermark(address=wallet.address, feed=feed, watermark_ms=caught_up.through_ms)
+            )
+
+    def opened(self, address: Address) -> None:
+        """A gateway has a wallet's subscriptions: tell it where to take each feed up."""
+        wallet = self.wallet(address)
+        for feed in FILL_FEEDS:
+            gap = wallet.gaps.get(feed)
+            self.decider.requests.append(
+                ResumeRequest(
+                    address,
+                    feed,
+                    min(wallet.resume_from_ms(feed), gap.from_ms if gap else wallet.resume_from_ms(feed)),
+                    ((gap.from_ms, gap.reason),) if gap else (),
+                    tuple(order.ref.oid for order in wallet.orders.values() if order.ref.oid > 0),
+                )
+            )
+
+    def tick(self, now: Now) -> None:
+        """Let timers run out, removals take effect, and position caches be written."""
+        for address, identity in self.decider.due(now):
+            wallet = self.wallets.get(Address(address))
+            order = wallet.orders.get(identity) if wallet else None
+            if wallet and order and order.scheduled_s is not None and order.scheduled_s <= now.mono_s:
+                order.scheduled_s = None
+                self.decider.decide(wallet, order, now)
+        for wallet in list(self.wallets.values()):
+            self._tick_wallet(wallet, now)
+
+    def take_requests(self) -> list[Request]:
+        """What to ask of gateways since the last call."""
+        requests, self.decider.requests = self.decider.requests, []
+        return requests
+
+    def take_tally(self) -> Tally:
+        """What was counted since the last call."""
+        tally, self.decider.tally = self.decider.tally, Tally()
+        return tally
+
+    def _tick_wallet(self, wallet: Wallet, now: Now) -> None:
+        removed_at_ms = wallet.entry.removed_at_ms if wallet.entry else None
+        if removed_at_ms is not None and now.wall_ms >= removed_at_ms + self.remove_grace_s * 1000:
+            self._drop(wallet, now)
+        elif wallet.account.changed and wallet.entry and now.mono_s - wallet.cached_at_s >= CACHE_S:
+            wallet.cached_at_s = now.mono_s
+            wallet.account.changed = False
+            self.outbox.cache(wallet.account.cache_row(self.markets, wallet.account.received_at_ms), now.mono_s)
+
+    def _drop(self, wallet: Wallet, now: Now) -> None:
+        for order in list(wallet.orders.values()):
+            self.decider.flush(wallet, order, now)
+        for feed, gap in wallet.gaps.items():
+            self.outbox.gap(_gap_row(wallet.address, feed, gap, "removed"))
+        # The counter lives on: a wallet that comes back goes on with the next number.
+        wallet.entry, wallet.gaps, wallet.account = None, {}, Account(wallet.address)
+
+    def _revive_or_open(self, wallet: Wallet, ref: OrderRef, now: Now) -> OrderState:
+        order = OrderState(ref, order_id(ref))
+        if finished := self.memory.finished(order.id):
+            order.filled, order.status, order.is_revived = finished.filled, finished.status, True
+            order.totals = finished.totals
+            order.status_at_s = now.mono_s
+        wallet.orders[order.id] = order
+        return order
+
+    def _note_system(self, wallet: Wallet, fill: Fill) -> None:
+        wallet.system_oids[fill.coin, fill.oid] = None
+        while len(wallet.system_oids) > MAX_SYSTEM_OIDS:
+            del wallet.system_oids[next(iter(wallet.system_oids))]
+        # A status for this id may have come first and been taken for one of an order of the wallet.
+        mistaken = order_id(OrderRef(fill.address, fill.coin, fill.oid, Kind.ORDER))
+        order = wallet.orders.get(mistaken)
+        if order and not order.fills:
+            del wallet.orders[mistaken]
+            if order.status_stored:
+                self.outbox.unit(order, self.markets.symbol_of(fill.coin)).finished = True
+
+    def _says_nothing(self, wallet: Wallet, status: StatusInput, filled: Decimal) -> bool:
+        """A status of an order without known fills that proves that there were none, or none to tell of."""
+        if filled == ZERO and status.orig_sz > 0:
+            return True
+        if (status.coin, status.oid) in wallet.system_oids:
+            return True
+        return wallet.entry is None or status.status_time_ms < wallet.entry.watch_from_ms
+
+    def _count(self, fill: Fill, legs: tuple[Leg, ...], *, uncounted: bool) -> None:
+        tally = self.decider.tally
+        if uncounted:
+            tally.effects["ignored"] += 1
+            return
+        for leg in legs:
+            tally.effects[_EFFECTS[leg]] += 1
+        if _DIR_LEGS.get(fill.dir, legs) != legs:
+            tally.dir_mismatches += 1
+
+
+def _ref_of(status: StatusInput) -> OrderRef:
+    if status.twap_id is not None:
+        return twap_ref(status.address, status.coin, status.twap_id)
+    return OrderRef(status.address, status.coin, status.oid, Kind.ORDER)
+
+
+def _gap_row(address: Address, feed: int, gap: OpenGap, state: str, to_ms: int | None = None) -> storage_pb2.GapRow:
+    return storage_pb2.GapRow(
+        address=address,
+        feed=events_pb2.Feed.ValueType(feed),
+        from_ms=gap.from_ms,
+        to_ms=to_ms,
+        reason=gap.reason,
+        state=state,
+    )

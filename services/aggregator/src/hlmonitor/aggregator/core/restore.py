@@ -1,0 +1,114 @@
+"""Builds a partition from what the writer has of it, before its new owner decides anything."""
+
+from dataclasses import dataclass, field
+
+from hlmonitor.aggregator.core.convert import fill_of, status_of
+from hlmonitor.aggregator.core.now import Now
+from hlmonitor.aggregator.core.orders import OrderState, hold
+from hlmonitor.aggregator.core.partition import Partition
+from hlmonitor.aggregator.core.publishing import PublishQueue
+from hlmonitor.aggregator.core.wallet import OpenGap
+from hlmonitor.domain.addresses import Address
+from hlmonitor.domain.fills import FillDigest, Leg, digest_of
+from hlmonitor.domain.orders import Kind, OrderId, OrderRef, TerminalStatus, order_of, twap_ref
+from hlmonitor.v1 import events_pb2, storage_pb2
+
+_PAIR_BYTES = 32
+_DIGEST_BYTES = 16
+
+
+@dataclass(slots=True)
+class Restorer:
+    """Takes the stream of LoadPartition item by item, then sets the timers going."""
+
+    partition: Partition
+    now: Now
+    queues: dict[Address, PublishQueue] = field(default_factory=dict)
+    fills: int = 0
+
+    def take(self, item: storage_pb2.LoadPartitionResponse) -> None:
+        """Take one item in.
+
+        Raises:
+            FieldError: a stored fill or status cannot be read: the database was changed by hand.
+        """
+        match item.WhichOneof("item"):
+            case "fill":
+                self._fill(item.fill)
+            case "status":
+                self._status(item.status)
+            case "unpublished":
+                self._queue(item.unpublished.address).add(item.unpublished)
+            case "watermark":
+                row = item.watermark
+                self.partition.wallet(Address(row.address)).watermarks[row.feed] = row.watermark_ms
+            case "gap":
+                gap = item.gap
+                wallet = self.partition.wallet(Address(gap.address))
+                wallet.gaps[gap.feed] = OpenGap(gap.from_ms, gap.reason, self.now.mono_s)
+            case "position_cache":
+                self._account(item.position_cache)
+            case "known_fills":
+                self._known(item.known_fills)
+            case "counter":
+                self._counter(item.counter)
+            case "order" | "last_position" | None:
+                # Rows are made anew from fills; positions serve the continuity check of the feed.
+                pass
+
+    def finish(self) -> None:
+        """Everything was taken: judge each order, so that its timers run from now."""
+        for wallet in self.partition.wallets.values():
+            for order in list(wallet.orders.values()):
+                self.partition.decider.decide(wallet, order, self.now)
+
+    def _fill(self, row: storage_pb2.FillRow) -> None:
+        fill = fill_of(row.fill)
+        ref = order_of(fill)
+        order = self._order(ref, OrderId(row.order_id))
+        held = hold(digest_of(fill), fill, row.fill, self.now.wall_ms, uncounted=row.uncounted)
+        if row.HasField("close_number"):
+            held.taken[Leg.CLOSE] = row.close_number
+        if row.HasField("open_number"):
+            held.taken[Leg.OPEN] = row.open_number
+        order.add(held, self.now.mono_s)
+        self.fills += 1
+
+    def _status(self, row: storage_pb2.StatusRow) -> None:
+        status = status_of(row.status)
+        if status.twap_id is not None:
+            ref = twap_ref(status.address, status.coin, status.twap_id)
+        else:
+            ref = OrderRef(status.address, status.coin, status.oid, Kind.ORDER)
+        order = self._order(ref, OrderId(row.order_id))
+        filled = status.orig_sz - status.remaining_sz
+        order.status = TerminalStatus(status.status, status.status_time_ms, filled, status.orig_sz)
+        order.status_stored = True
+        order.status_at_s = self.now.mono_s
+        order.order_time_ms = status.order_time_ms
+
+    def _order(self, ref: OrderRef, identity: OrderId) -> OrderState:
+        return self.partition.wallet(ref.address).orders.setdefault(identity, OrderState(ref, identity))
+
+    def _queue(self, address: str) -> PublishQueue:
+        return self.queues.setdefault(Address(address), PublishQueue())
+
+    def _account(self, row: storage_pb2.PositionCacheRow) -> None:
+        main = events_pb2.DexState(
+            account_value=row.account_value,
+            total_margin_used=row.total_margin_used,
+            total_ntl_pos=row.total_ntl_pos,
+            withdrawable=row.withdrawable,
+        )
+        self.partition.wallet(Address(row.address)).account.dexes[""] = main
+
+    def _known(self, pairs: bytes) -> None:
+        for at in range(0, len(pairs), _PAIR_BYTES):
+            digest = FillDigest(pairs[at : at + _DIGEST_BYTES])
+            self.partition.memory.remember_stored(OrderId(pairs[at + _DIGEST_BYTES : at + _PAIR_BYTES]), digest)
+
+    def _counter(self, counter: storage_pb2.AddressCounter) -> None:
+        self.partition.wallet(Address(counter.address)).next_number = counter.next_number
+        queue = self._queue(counter.address)
+        queue.next_number = counter.published_number + 1
+        queue.last_seq = counter.published_seq

@@ -1,0 +1,87 @@
+"""When an order's unemitted fills become signals (DESIGN §6.4 to §6.6)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hlmonitor.aggregator.core.orders import OrderState
+
+
+class Trigger(StrEnum):
+    """Why a signal is sent."""
+
+    STATUS = "status"
+    """The order ended and all its fills were seen."""
+    TIMEOUT = "timeout"
+    """No end came in time: a partial."""
+    GRACE = "grace"
+    """The order ended, but its fills and its status do not add up."""
+    SYSTEM = "system"
+    """The venue's own fills, for which no status comes."""
+    REMOVAL = "removal"
+    """The wallet's grace after its removal is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait, in seconds of local monotonic time."""
+
+    order_timeout_s: float = 300.0
+    status_grace_s: float = 10.0
+    missing_fills_s: float = 1.0
+    system_quiet_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do with an order now."""
+
+    trigger: Trigger | None = None
+    complete: bool = False
+    """Every fill of the order was seen."""
+    closes: bool = False
+    """Nothing more is expected: the order is finished."""
+    ask_backfill: bool = False
+    look_again_s: float | None = None
+    """Monotonic time at which to judge again; None: at the next event only."""
+
+
+def judge(order: OrderState, patience: Patience, now_s: float, *, paused: bool) -> Verdict:
+    """Judge an order. While `paused` (its wallet catches up after a gap) no timer ends.
+
+    System fills and a timeout of 0 are never paused: nothing urgent waits.
+    """
+    if order.ref.is_system:
+        return _system(order, patience, now_s)
+    if order.is_whole:
+        return Verdict(Trigger.STATUS, complete=True, closes=True)
+    if patience.order_timeout_s == 0 and order.first_pending_at_s is not None:
+        return Verdict(Trigger.TIMEOUT)
+    if order.status is not None:
+        return _does_not_add_up(order, patience, now_s, paused=paused)
+    if order.first_pending_at_s is None:
+        return Verdict()
+    due_s = order.first_pending_at_s + patience.order_timeout_s
+    if now_s >= due_s and not paused:
+        return Verdict(Trigger.TIMEOUT)
+    return Verdict(look_again_s=_not_before(due_s, now_s))
+
+
+def _system(order: OrderState, patience: Patience, now_s: float) -> Verdict:
+    due_s = order.last_fill_at_s + patience.system_quiet_s
+    if now_s >= due_s or patience.order_timeout_s == 0:
+        return Verdict(Trigger.SYSTEM, complete=True, closes=True)
+    return Verdict(look_again_s=due_s)
+
+
+def _does_not_add_up(order: OrderState, patience: Patience, now_s: float, *, paused: bool) -> Verdict:
+    asks = not order.backfill_asked and now_s >= order.status_at_s + patience.missing_fills_s
+    grace_ends_s = order.status_at_s + patience.status_grace_s
+    if now_s >= grace_ends_s and not paused:
+        return Verdict(Trigger.GRACE, closes=True, ask_backfill=asks)
+    next_s = grace_ends_s if order.backfill_asked or asks else order.status_at_s + patience.missing_fills_s
+    return Verdict(ask_backfill=asks, look_again_s=_not_before(next_s, now_s))
+
+
+def _not_before(due_s: float, now_s: float) -> float:
+    # A timer that is due but paused is looked at again a second later (DESIGN: granularity at most 1 s).
+    return due_s if due_s > now_s else now_s + 1.0

@@ -1,0 +1,62 @@
+"""One watched wallet: its orders, account, counters and open gaps."""
+
+from dataclasses import dataclass, field, replace
+
+from hlmonitor.aggregator.core.accounts import Account
+from hlmonitor.aggregator.core.orders import OrderState
+from hlmonitor.aggregator.core.triggers import Patience
+from hlmonitor.domain.addresses import Address
+from hlmonitor.domain.orders import OrderId
+from hlmonitor.domain.watch import WatchEntry
+
+GAP_PAUSE_S = 60.0
+"""A gap holds timers up for at most this long (DESIGN §6.4)."""
+
+
+@dataclass(slots=True)
+class OpenGap:
+    """A stretch of a feed that nobody has vouched for yet."""
+
+    from_ms: int
+    reason: str
+    since_s: float
+    """When we learned of it, monotonic."""
+
+
+@dataclass(slots=True)
+class Wallet:
+    """The state of a wallet in its partition."""
+
+    address: Address
+    account: Account
+    entry: WatchEntry | None = None
+    """None when only stored state speaks of it: it is not watched now."""
+    orders: dict[OrderId, OrderState] = field(default_factory=dict)
+    next_number: int = 1
+    watermarks: dict[int, int] = field(default_factory=dict)
+    """Per feed (the contract's number): backfill starts here, ms."""
+    gaps: dict[int, OpenGap] = field(default_factory=dict)
+    system_oids: dict[tuple[str, int], None] = field(default_factory=dict)
+    """Order ids of the venue's own fills: a status for one says nothing of an order of the wallet."""
+    cached_at_s: float = float("-inf")
+
+    def take_number(self) -> int:
+        """The next signal's number."""
+        number = self.next_number
+        self.next_number += 1
+        return number
+
+    def is_paused(self, now_s: float) -> bool:
+        """Whether its timers stand still because it catches up after a gap."""
+        return any(now_s - gap.since_s < GAP_PAUSE_S for gap in self.gaps.values())
+
+    def patience(self, default: Patience) -> Patience:
+        """The waiting times, with the wallet's own order timeout if it has one."""
+        if self.entry is None or self.entry.order_timeout_s is None:
+            return default
+        return replace(default, order_timeout_s=self.entry.order_timeout_s)
+
+    def resume_from_ms(self, feed: int) -> int:
+        """Where a gateway takes this feed up again."""
+        watch_from_ms = self.entry.watch_from_ms if self.entry else 0
+        return max(self.watermarks.get(feed, 0), watch_from_ms)
