@@ -1,0 +1,162 @@
+"""Fills and which signals took them: `hl_fill`."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Literal, NamedTuple, TypedDict
+
+from sqlalchemy import and_, bindparam, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hlmonitor.storage.dialects import KEYS_AT_ONCE, among, insert_if_absent
+from hlmonitor.storage.original import hl_order_aggregation
+from hlmonitor.storage.tables import hl_fill, hl_watermark
+
+LegName = Literal["close", "open"]
+
+
+class FillValues(TypedDict):
+    """A row of `hl_fill`."""
+
+    digest: bytes
+    partition_id: int
+    order_id: bytes
+    address: str
+    coin: str
+    oid: int | None
+    twap_id: int | None
+    tid: int
+    time_ms: int
+    side: str
+    px: Decimal
+    sz: Decimal
+    start_position: Decimal | None
+    end_position: Decimal | None
+    dir: str
+    closed_pnl: Decimal
+    fee: Decimal
+    fee_token: str
+    hash: str
+    cloid: str | None
+    feed: str
+    uncounted: bool
+    close_number: int | None
+    open_number: int | None
+    body: bytes
+    created_ms: int
+
+
+class Mark(TypedDict):
+    """A fill whose part of one leg was taken by the signal of this number."""
+
+    key: bytes
+    number: int
+
+
+class StoredFill(NamedTuple):
+    """A fill with its marks."""
+
+    digest: bytes
+    body: bytes
+    order_id: bytes
+    close_number: int | None
+    open_number: int | None
+    uncounted: bool
+
+
+class EndPosition(NamedTuple):
+    """What a fill left of a position, and what it found."""
+
+    address: str
+    coin: str
+    time_ms: int
+    tid: int
+    start: Decimal
+    end: Decimal
+
+
+async def add(connection: AsyncConnection, rows: Sequence[FillValues]) -> int:
+    """Store the fills that are not stored; returns how many were there already.
+
+    A stored fill keeps its content. The caller holds the fills' partitions, so nobody else adds the same ones.
+    """
+    known: set[bytes] = set()
+    for start in range(0, len(rows), KEYS_AT_ONCE):
+        digests = [row["digest"] for row in rows[start : start + KEYS_AT_ONCE]]
+        query = select(hl_fill.c.digest).where(among(connection, hl_fill.c.digest, digests))
+        known.update((await connection.scalars(query)).all())
+    fresh = {row["digest"]: row for row in rows if row["digest"] not in known}
+    if fresh:
+        await connection.execute(insert_if_absent(connection, hl_fill, ("digest",)), list(fresh.values()))
+    return len(rows) - len(fresh)
+
+
+async def mark(connection: AsyncConnection, leg: LegName, marks: Sequence[Mark]) -> None:
+    """Note which signal took the leg's part of each fill. A mark that is there stays: no fill is taken twice."""
+    if not marks:
+        return
+    column = hl_fill.c.close_number if leg == "close" else hl_fill.c.open_number
+    statement = (
+        update(hl_fill)
+        .where(hl_fill.c.digest == bindparam("key"), column.is_(None))
+        .values({column: bindparam("number")})
+    )
+    await connection.execute(statement, marks)
+
+
+async def of_open_orders(connection: AsyncConnection, partition: int) -> list[StoredFill]:
+    """All fills of the partition's orders that have a row that is not finished."""
+    rows = hl_order_aggregation.c
+    unfinished = select(rows.order_id).where(rows.partition_id == partition, rows.finished.is_(False)).distinct()
+    table = hl_fill.c
+    query = select(
+        table.digest, table.body, table.order_id, table.close_number, table.open_number, table.uncounted
+    ).where(table.order_id.in_(unfinished))
+    return [StoredFill(*row) for row in await connection.execute(query)]
+
+
+async def recent_digests(
+    connection: AsyncConnection, partition: int, overlap_ms: int, without_watermark_from_ms: int
+) -> list[bytes]:
+    """Identities of the fills later than their wallet's least watermark less the overlap.
+
+    Wallets without a watermark: later than `without_watermark_from_ms` (venue time).
+    """
+    least = (
+        select(hl_watermark.c.address, (func.min(hl_watermark.c.watermark_ms) - overlap_ms).label("floor"))
+        .where(hl_watermark.c.partition_id == partition)
+        .group_by(hl_watermark.c.address)
+        .subquery()
+    )
+    lowest = await connection.scalar(select(func.min(least.c.floor)))
+    start = without_watermark_from_ms if lowest is None else min(int(lowest), without_watermark_from_ms)
+    query = (
+        select(hl_fill.c.digest)
+        .join(least, least.c.address == hl_fill.c.address, isouter=True)
+        .where(
+            hl_fill.c.partition_id == partition,
+            hl_fill.c.time_ms > start,
+            hl_fill.c.time_ms > func.coalesce(least.c.floor, without_watermark_from_ms),
+        )
+    )
+    return list((await connection.scalars(query)).all())
+
+
+async def last_positions(connection: AsyncConnection, partition: int) -> list[EndPosition]:
+    """Of each wallet and coin, the fills with a position at the latest time: more than one when they share it."""
+    table = hl_fill.c
+    latest = (
+        select(table.address, table.coin, func.max(table.time_ms).label("time_ms"))
+        .where(table.partition_id == partition, table.end_position.is_not(None))
+        .group_by(table.address, table.coin)
+        .subquery()
+    )
+    query = (
+        select(table.address, table.coin, table.time_ms, table.tid, table.start_position, table.end_position)
+        .join(
+            latest,
+            and_(table.address == latest.c.address, table.coin == latest.c.coin, table.time_ms == latest.c.time_ms),
+        )
+        .where(table.partition_id == partition, table.end_position.is_not(None))
+        .order_by(table.address, table.coin, table.tid)
+    )
+    return [EndPosition(*row) for row in await connection.execute(query)]

@@ -1,0 +1,92 @@
+"""Create everything, or adopt what the original left (auto-migrated, or made by its init.sql).
+
+Revision ID: 0001
+Revises:
+"""
+
+from alembic import op
+from sqlalchemy import Connection, Table, inspect, text
+
+from hlmonitor.storage.migrations.ensure import ensure_table, type_of
+from hlmonitor.storage.original import SIGNAL_VIEW, SIGNAL_VIEW_QUERY
+from hlmonitor.storage.tables import metadata
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+# init.sql's types are narrower than what the venue sends (statuses of up to 40 letters, sums beyond ten digits). The
+# original's own start would widen them to exactly these.
+_WIDENED = {
+    "total_size": "double NOT NULL DEFAULT 0",
+    "weighted_avg_px": "double NOT NULL DEFAULT 0",
+    "order_status": "varchar(64) NOT NULL DEFAULT 'open'",
+}
+
+_NUMBER = r"'^-?[0-9]{1,15}([.][0-9]+)?%?$'"
+_SET_ASIDE = "UPDATE hl_address_signals SET position_rate_text = position_rate, position_rate = '0' WHERE"
+_RATE_STEPS = {
+    "mysql": (
+        f"{_SET_ASIDE} position_rate NOT REGEXP {_NUMBER}",
+        "UPDATE hl_address_signals SET position_rate = TRIM(TRAILING '%' FROM position_rate)",
+        "ALTER TABLE hl_address_signals MODIFY COLUMN position_rate decimal(18,3) NOT NULL",
+    ),
+    "postgresql": (
+        f"{_SET_ASIDE} position_rate !~ {_NUMBER}",
+        (
+            "ALTER TABLE hl_address_signals ALTER COLUMN position_rate TYPE decimal(18,3)"
+            " USING CAST(rtrim(position_rate, '%') AS decimal(18,3))"
+        ),
+    ),
+    # A column of SQLite takes numbers whatever its type says.
+    "sqlite": (
+        f"{_SET_ASIDE} rtrim(position_rate, '%') GLOB '*[^0-9.-]*'",
+        "UPDATE hl_address_signals SET position_rate = rtrim(position_rate, '%')",
+    ),
+}
+"""Per dialect: texts that are no number are set aside, then numbers are made of the others."""
+
+
+def upgrade() -> None:
+    connection = op.get_bind()
+    original = {"hl_order_aggregation", "hl_address_signals"}
+    adopted = original & set(inspect(connection).get_table_names())
+    if "hl_order_aggregation" in adopted:
+        _widen(connection, metadata.tables["hl_order_aggregation"])
+    if "hl_address_signals" in adopted:
+        _make_rate_a_number(connection)
+    for table in metadata.sorted_tables:
+        ensure_table(connection, table)
+    _show_signals(connection)
+
+
+def _widen(connection: Connection, table: Table) -> None:
+    if connection.dialect.name != "mysql":
+        # Only MySQL ever ran the original; SQLite enforces no lengths, and a copy in PostgreSQL is taken as it is.
+        return
+    for column, wanted in _WIDENED.items():
+        if not type_of(connection, table.name, column).startswith(wanted.split(" ")[0].upper()):
+            connection.execute(text(f"ALTER TABLE {table.name} MODIFY COLUMN {column} {wanted}"))
+
+
+def _make_rate_a_number(connection: Connection) -> None:
+    """init.sql holds position_rate as text, "15.50%"; what is no number is kept in position_rate_text."""
+    table = "hl_address_signals"
+    if "CHAR" not in type_of(connection, table, "position_rate"):
+        return
+    if "position_rate_text" not in {column["name"] for column in inspect(connection).get_columns(table)}:
+        connection.execute(text(f"ALTER TABLE {table} ADD COLUMN position_rate_text varchar(16) NULL"))
+    steps = _RATE_STEPS[connection.dialect.name]
+    for step in steps:
+        connection.execute(text(step))
+
+
+def _show_signals(connection: Connection) -> None:
+    inspector = inspect(connection)
+    if SIGNAL_VIEW in inspector.get_view_names():
+        connection.execute(text(f"DROP VIEW {SIGNAL_VIEW}"))
+    elif inspector.has_table(SIGNAL_VIEW):
+        # An older version of the original had a table of this name. It keeps it.
+        return
+    connection.execute(text(f"CREATE VIEW {SIGNAL_VIEW} AS {SIGNAL_VIEW_QUERY}"))
