@@ -56,6 +56,10 @@ class Ledger:
         """Tell whether everything of this address is kept."""
         return address in self._named
 
+    def named(self) -> list[str]:
+        """Return the named wallets in a stable order."""
+        return sorted(self._named)
+
     def addresses(self) -> Iterator[str]:
         """Yield every address with records."""
         return iter(self._records)

@@ -94,11 +94,3 @@ class Population:
         for whale in self.whales:
             if self._turns.randrange(_DICE) < self._chance:
                 whale.act(exchange)
-
-    def withdraw(self, exchange: Exchange) -> None:
-        """End trading: cancel the whales' orders and TWAPs. Positions stay. Call inside a block."""
-        for whale in self.whales:
-            exchange.cancel_all(whale.address)
-            for twap in list(exchange.twaps.active.values()):
-                if twap.address == whale.address:
-                    exchange.twaps.terminate(twap.twap_id)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _STAGGER: Final = 5
 _STEP_PPM: Final = 250
-_PULL: Final = Decimal("0.0005")
+_PULL: Final = Decimal("0.01")
 _MILLION: Final = 1_000_000
 _BEYOND_PPM: Final = 9_000
 

@@ -1,0 +1,39 @@
+"""Run the simulator: `python -m hlmonitor.simulator --help` lists its settings."""
+
+import asyncio
+import contextlib
+
+from hlmonitor.runtime.service import Service, run_service
+from hlmonitor.simulator.io.app import Listener
+from hlmonitor.simulator.io.server import Simulator, run_blocks
+from hlmonitor.simulator.settings import SimulatorSettings
+
+
+async def serve(service: Service[SimulatorSettings]) -> None:
+    """Serve until told to stop."""
+    settings = service.settings
+    simulator = Simulator(
+        settings.market(), settings.server(), seed=settings.seed, warmup_blocks=settings.warmup_blocks
+    )
+    listener = Listener(simulator)
+    component = service.health.component("exchange")
+    await listener.start(settings.host, settings.port)
+    component.up()
+    service.log.info("simulator_ready", url=f"http://{settings.host}:{listener.port}", seed=settings.seed)
+    blocks = asyncio.create_task(run_blocks(simulator, settings.block_ms))
+    stop = asyncio.create_task(service.stopping.wait())
+    await asyncio.wait({blocks, stop}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (blocks, stop):
+        task.cancel()
+    await listener.stop()
+    with contextlib.suppress(asyncio.CancelledError):
+        await blocks
+
+
+def main() -> None:
+    """Entry point of `hlmon-simulator`."""
+    run_service("simulator", SimulatorSettings, serve)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""The exchange with its inhabitants, advanced one block at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .exchange import Exchange
+from .ledger import Ledger
+from .listings import default_universe
+from .population import Population, PopulationConfig
+from .state import ExchangeConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .dice import DiceFactory
+    from .events import Block
+
+    Command = Callable[[Exchange], None]
+
+
+@dataclass(frozen=True, slots=True)
+class MarketConfig:
+    """What a market is made of. Without agents nothing happens but what commands do."""
+
+    exchange: ExchangeConfig = field(default_factory=ExchangeConfig)
+    population: PopulationConfig = field(default_factory=PopulationConfig)
+    agents: bool = True
+    ledger_limit: int = 1_000_000
+
+
+class Market:
+    """Same configuration, dice, times and commands: same blocks."""
+
+    def __init__(self, config: MarketConfig, dice: DiceFactory, genesis_ms: int) -> None:
+        self.ledger = Ledger(config.ledger_limit)
+        self.exchange = Exchange(default_universe(), config.exchange, self.ledger, genesis_ms)
+        self.population: Population | None = None
+        self._trading = config.agents
+        if config.agents:
+            self.population = Population(config.population, self.exchange, dice)
+            self.exchange.begin_block(genesis_ms)
+            self.population.enter(self.exchange)
+            self.exchange.end_block()
+
+    @property
+    def is_trading(self) -> bool:
+        """Tell whether agents still act."""
+        return self._trading
+
+    def step(self, now_ms: int, commands: Iterable[Command] = ()) -> Block:
+        """Make one block: commands first, then the agents' actions, then the exchange's own."""
+        self.exchange.begin_block(now_ms)
+        for command in commands:
+            command(self.exchange)
+        if self.population is not None and self._trading:
+            self.population.step(self.exchange)
+        return self.exchange.end_block()
+
+    def quiesce(self, exchange: Exchange) -> None:
+        """Stop the agents; cancel every named wallet's orders and every TWAP. A command for `step`."""
+        self._trading = False
+        for address in self.ledger.named():
+            exchange.cancel_all(address)
+        for twap_id in list(exchange.twaps.active):
+            exchange.twaps.terminate(twap_id)

@@ -1,0 +1,97 @@
+"""One WebSocket connection: its subscriptions, its outbox, and the faults on its line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from aiohttp import WSMsgType, web
+
+from hlmonitor.simulator.core.faults import FaultConfig, FaultyLine
+
+if TYPE_CHECKING:
+    from hlmonitor.simulator.core.dice import Dice
+    from hlmonitor.simulator.core.limits import IpBudget
+    from hlmonitor.simulator.wire.frames import Frame
+    from hlmonitor.simulator.wire.subscriptions import Subscription
+
+    from .config import Stats
+
+
+class Connection:
+    """Frames go into the outbox at once and leave by one writer task.
+
+    A client that reads too slowly for `outbox_frames` is cut, as any feed server would.
+    """
+
+    def __init__(
+        self, request: web.Request, ip: str, budget: IpBudget, stats: Stats, dice: Dice, outbox_frames: int
+    ) -> None:
+        self.ip = ip
+        self.budget = budget
+        self.subscriptions: dict[Subscription, None] = {}
+        self.socket = web.WebSocketResponse(autoclose=True, compress=False, max_msg_size=1 << 20)
+        self.last_sent_ms = 0
+        self.closed_by: str | None = None
+        self._request = request
+        self._stats = stats
+        self._line: FaultyLine[Frame] = FaultyLine(dice)
+        self._outbox: deque[bytes] = deque()
+        self._outbox_frames = outbox_frames
+        self._ready = asyncio.Event()
+
+    def users(self) -> list[str]:
+        """Return the users of its subscriptions, one entry for each subscription."""
+        return [s.user for s in self.subscriptions if s.user is not None]
+
+    def send(self, frame: Frame, faults: FaultConfig, now_ms: int) -> None:
+        """Queue a frame, or what the faults make of it."""
+        for out in self._line.push(frame, faults, now_ms):
+            self._queue(out)
+
+    def release(self, now_ms: int) -> None:
+        """Queue held frames whose time has come."""
+        for frame in self._line.release(now_ms):
+            self._queue(frame)
+
+    def flush(self) -> None:
+        """Queue every held frame."""
+        for frame in self._line.flush():
+            self._queue(frame)
+
+    def _queue(self, frame: Frame) -> None:
+        if len(self._outbox) >= self._outbox_frames:
+            self.abort("slow_client")
+            return
+        self._outbox.append(frame.data)
+        self._stats.frames += 1
+        self._stats.rows += len(frame.entries) or 1
+        self._ready.set()
+
+    @property
+    def is_drained(self) -> bool:
+        """Tell whether everything queued has left for the kernel."""
+        transport = self._request.transport
+        return not self._outbox and (transport is None or not transport.get_write_buffer_size())
+
+    async def write(self) -> None:
+        """Send the outbox, in order, until cancelled."""
+        loop = asyncio.get_running_loop()
+        self.last_sent_ms = int(loop.time() * 1000)
+        while True:
+            await self._ready.wait()
+            self._ready.clear()
+            while self._outbox:
+                await self.socket.send_frame(self._outbox[0], WSMsgType.TEXT)
+                self._outbox.popleft()
+                self.last_sent_ms = int(loop.time() * 1000)
+
+    def abort(self, reason: str) -> None:
+        """Cut the connection without a close frame: the client sees 1006."""
+        if self.closed_by is None:
+            self.closed_by = reason
+            self._stats.closed[reason] += 1
+            self._outbox.clear()
+        if self._request.transport is not None:
+            self._request.transport.abort()

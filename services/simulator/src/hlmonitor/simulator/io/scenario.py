@@ -1,0 +1,223 @@
+"""Bodies of `/control` requests, and the exchange commands that they stand for."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from hlmonitor.simulator.core.orders import OrderRequest, Side, Tif
+from hlmonitor.simulator.core.twap import TwapRequest
+from hlmonitor.simulator.wire.requests import Address
+from hlmonitor.simulator.wire.rows import amount
+
+if TYPE_CHECKING:
+    from hlmonitor.simulator.core.exchange import Exchange
+    from hlmonitor.simulator.core.orders import Order
+
+Positive = Annotated[int, Meta(ge=1)]
+Chance = Annotated[float, Meta(ge=0, le=1)]
+S = TypeVar("S")
+
+
+class BadInputError(ValueError):
+    """A control request that cannot be understood; the text names the field."""
+
+
+class Strict(Struct, frozen=True, forbid_unknown_fields=True):
+    """A body in which a wrong or unknown field is refused."""
+
+
+def read(body: bytes, kind: type[S]) -> S:
+    """Read a body; raise BadInputError."""
+    try:
+        return msgspec.json.decode(body or b"{}", type=kind)
+    except msgspec.DecodeError as error:
+        raise BadInputError(str(error)) from error
+
+
+class OrderBody(Strict, frozen=True):
+    """An order; without `px` a market order; with `modify` it replaces that oid."""
+
+    address: Address
+    coin: str
+    side: Side
+    sz: Decimal
+    px: Decimal | None = None
+    tif: Tif = Tif.GTC
+    reduce_only: bool = False
+    cloid: str | None = None
+    modify: int | None = None
+
+    def check(self, exchange: Exchange) -> None:
+        """Raise BadInputError for what the exchange could not even look at."""
+        check_coin(exchange, self.coin)
+        check_amount("sz", self.sz)
+        if self.px is not None:
+            check_amount("px", self.px)
+
+    def run(self, exchange: Exchange) -> dict[str, object]:
+        """Place or modify."""
+        address = self.address.lower()
+        exchange.state.ledger.name(address)
+        request = OrderRequest(self.coin, self.side, self.sz, self.px, self.tif, self.reduce_only, self.cloid)
+        if self.modify is None:
+            return order_reply(exchange.place(address, request)[0])
+        order = exchange.modify(address, self.modify, request)
+        if order is None:
+            raise BadInputError(f"modify: no resting order {self.modify} of {address}")
+        return order_reply(order)
+
+
+class CancelBody(Strict, frozen=True):
+    """What to cancel: one order, one TWAP, or (with neither) every resting order of the address."""
+
+    address: Address
+    oid: int | None = None
+    twap_id: int | None = None
+
+    def run(self, exchange: Exchange) -> dict[str, object]:
+        """Cancel; tells how many there were."""
+        address = self.address.lower()
+        if self.twap_id is not None:
+            return {"canceled": int(exchange.twaps.terminate(self.twap_id))}
+        if self.oid is not None:
+            return {"canceled": exchange.cancel(address, self.oid)}
+        return {"canceled": exchange.cancel_all(address)}
+
+
+class TwapBody(Strict, frozen=True):
+    """A TWAP. `slice_ms` defaults to the exchange's interval."""
+
+    address: Address
+    coin: str
+    side: Side
+    sz: Decimal
+    duration_ms: Positive
+    slice_ms: Positive | None = None
+    reduce_only: bool = False
+
+    def check(self, exchange: Exchange) -> None:
+        """Raise BadInputError for what the exchange could not even look at."""
+        check_coin(exchange, self.coin)
+        check_amount("sz", self.sz)
+
+    def run(self, exchange: Exchange) -> dict[str, object]:
+        """Start it."""
+        address = self.address.lower()
+        exchange.state.ledger.name(address)
+        request = TwapRequest(self.coin, self.side, self.sz, self.duration_ms, self.reduce_only, slice_ms=self.slice_ms)
+        twap = exchange.start_twap(address, request)
+        return {"twap_id": twap.twap_id, "slices": twap.slices, "time": twap.started_ms}
+
+
+class DepositBody(Strict, frozen=True):
+    """Collateral on a dex, or (with `token`) a spot token. A negative amount takes it away."""
+
+    address: Address
+    amount: Decimal
+    dex: str = ""
+    token: int | None = None
+
+    def check(self, exchange: Exchange) -> None:
+        """Raise BadInputError for an unknown dex or token."""
+        if not self.amount.is_finite():
+            raise BadInputError("amount: must be a number")
+        if exchange.state.universe.dex(self.dex) is None:
+            raise BadInputError(f"dex: {self.dex!r} is not listed by perpDexs")
+        if self.token is not None and self.token not in exchange.state.universe.token_by_index:
+            raise BadInputError(f"token: {self.token} is not a token index of spotMeta")
+
+    def run(self, exchange: Exchange) -> dict[str, object]:
+        """Move the money."""
+        address = self.address.lower()
+        exchange.state.ledger.name(address)
+        if self.token is None:
+            exchange.deposit(address, self.amount, self.dex)
+        else:
+            exchange.deposit_token(address, self.token, self.amount)
+        return {"time": exchange.state.now_ms}
+
+
+class LeverageBody(Strict, frozen=True):
+    """Cross leverage of an address on a coin."""
+
+    address: Address
+    coin: str
+    leverage: Positive
+
+    def check(self, exchange: Exchange) -> None:
+        """Raise BadInputError for an unknown coin."""
+        check_coin(exchange, self.coin)
+
+    def run(self, exchange: Exchange) -> dict[str, object]:
+        """Set it."""
+        exchange.set_leverage(self.address.lower(), self.coin, self.leverage)
+        return {"time": exchange.state.now_ms}
+
+
+class OracleBody(Strict, frozen=True):
+    """A coin's reference price. With agents on they move it on."""
+
+    coin: str
+    px: Decimal
+
+    def check(self, exchange: Exchange) -> None:
+        """Raise BadInputError for an unknown coin or a price that is none."""
+        check_coin(exchange, self.coin)
+        check_amount("px", self.px)
+
+    def run(self, exchange: Exchange) -> dict[str, object]:
+        """Set it."""
+        exchange.set_oracle(self.coin, self.px)
+        return {"markPx": amount(exchange.state.mark(self.coin)), "time": exchange.state.now_ms}
+
+
+class ExpectedBody(Strict, frozen=True):
+    """Which wallets are watched, from which venue times on."""
+
+    watch_from: dict[Address, int]
+    order_timeout_ms: Positive = 300_000
+
+
+class DisconnectBody(Strict, frozen=True):
+    """Which connections to cut: those that watch a user, those of a client IP, or all."""
+
+    user: Address | None = None
+    client: str | None = None
+    all: bool = False
+
+
+class FaultsBody(Strict, frozen=True):
+    """Faults to change; those left out stay."""
+
+    duplicate: Chance | None = None
+    reorder: Chance | None = None
+    split: Chance | None = None
+    status_first: bool | None = None
+    reorder_ms: Positive | None = None
+
+
+def check_coin(exchange: Exchange, coin: str) -> None:
+    """Raise BadInputError for a coin that is not listed."""
+    if coin not in exchange.state.universe.by_coin:
+        raise BadInputError(f"coin: {coin!r} is not listed by meta or spotMeta")
+
+
+def check_amount(name: str, value: Decimal) -> None:
+    """Raise BadInputError for an amount that is not a positive number."""
+    if not value.is_finite() or value <= 0:
+        raise BadInputError(f"{name}: must be above zero")
+
+
+def order_reply(order: Order) -> dict[str, object]:
+    """Return what a control client is told of its order."""
+    return {
+        "oid": order.oid,
+        "status": order.status,
+        "remaining": amount(order.remaining),
+        "origSz": amount(order.orig_sz),
+        "time": order.placed_ms,
+    }

@@ -1,0 +1,144 @@
+"""The running simulator: market, listeners, client budgets, and the commands that wait for the next block."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from hlmonitor.simulator.core.limits import IpBudget
+from hlmonitor.simulator.core.market import Market
+from hlmonitor.simulator.wire.info import Answerer
+
+from .config import ServerConfig, Stats
+from .hub import Hub
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hlmonitor.simulator.core.events import Block
+    from hlmonitor.simulator.core.exchange import Exchange
+    from hlmonitor.simulator.core.market import MarketConfig
+
+    from .connection import Connection
+
+_DRAIN_S: Final = 5.0
+_DRAIN_POLL_S: Final = 0.005
+
+T = TypeVar("T")
+
+
+def now_ms() -> int:
+    """Return wall-clock milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def seeded(name: str) -> random.Random:
+    """Return dice that fall the same for the same name."""
+    return random.Random(name)  # noqa: S311 repeatable is what it must be
+
+
+class Simulator:
+    """Everything that the handlers share. `step` makes one block and sends it out."""
+
+    def __init__(
+        self,
+        market: MarketConfig,
+        server: ServerConfig,
+        *,
+        seed: int,
+        warmup_blocks: int = 0,
+        clock_ms: Callable[[], int] = now_ms,
+    ) -> None:
+        self.config = server
+        self.faults = server.faults
+        self.clock_ms = clock_ms
+        self.stats = Stats()
+        genesis_ms = clock_ms() - warmup_blocks * market.exchange.block_ms
+        self.market = Market(market, lambda name: seeded(f"{seed}:{name}"), genesis_ms)
+        for number in range(warmup_blocks):
+            self.market.step(genesis_ms + number * market.exchange.block_ms)
+        self.answerer = Answerer(self.market.exchange)
+        self.hub = Hub(self.market, server)
+        self.connections: dict[Connection, None] = {}
+        self.dice = seeded(f"{seed}:faults")
+        self._budgets: dict[str, IpBudget] = {}
+        self._commands: list[Callable[[Exchange], None]] = []
+        self._after: list[Callable[[], None]] = []
+
+    def budget(self, ip: str) -> IpBudget:
+        """Return what a client IP has used."""
+        return self._budgets.setdefault(ip, IpBudget(self.config.limits))
+
+    def step(self, time_ms: int) -> Block:
+        """Make one block and queue its frames; cut silent connections."""
+        commands, self._commands = self._commands, []
+        after, self._after = self._after, []
+        block = self.market.step(time_ms, commands)
+        self.stats.blocks += 1
+        self.hub.publish(block, self.faults)
+        for action in after:
+            action()
+        for connection in list(self.connections):
+            connection.release(block.time_ms)
+        return block
+
+    def cut_silent(self, loop_ms: int) -> None:
+        """Cut connections to which nothing was sent for too long."""
+        for connection in list(self.connections):
+            if loop_ms - connection.last_sent_ms >= self.config.idle_ms:
+                connection.abort("idle")
+
+    def at_block_end(self, action: Callable[[], None]) -> None:
+        """Run something after the next block was queued."""
+        self._after.append(action)
+
+    async def command(self, action: Callable[[Exchange], T]) -> T:
+        """Run something inside the next block; return its result once the block was queued."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+        outcome: list[T | Exception] = []
+
+        def run(exchange: Exchange) -> None:
+            try:
+                outcome.append(action(exchange))
+            except Exception as error:  # noqa: BLE001 it belongs to whoever gave the command
+                outcome.append(error)
+
+        def finish() -> None:
+            if done.cancelled():
+                return
+            if isinstance(outcome[0], Exception):
+                done.set_exception(outcome[0])
+            else:
+                done.set_result(outcome[0])
+
+        self._commands.append(run)
+        self._after.append(finish)
+        return await done
+
+    async def drain(self) -> bool:
+        """Send everything held back or queued; tell whether it all left in time."""
+        for connection in list(self.connections):
+            connection.flush()
+        deadline = asyncio.get_running_loop().time() + _DRAIN_S
+        while not all(connection.is_drained for connection in self.connections):
+            if asyncio.get_running_loop().time() > deadline:
+                return False
+            await asyncio.sleep(_DRAIN_POLL_S)
+        return True
+
+
+async def run_blocks(simulator: Simulator, block_ms: int) -> None:
+    """Make blocks on the wall clock until cancelled. A late block is not made up for."""
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    while True:
+        simulator.step(simulator.clock_ms())
+        simulator.cut_silent(int(loop.time() * 1000))
+        due += block_ms / 1000
+        if due < loop.time():
+            simulator.stats.late_blocks += 1
+            due = loop.time()
+        await asyncio.sleep(due - loop.time())

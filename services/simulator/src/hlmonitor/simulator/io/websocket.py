@@ -1,0 +1,165 @@
+"""`/ws`: the venue's WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+import msgspec
+from aiohttp import WSMsgType, web
+
+from hlmonitor.simulator.wire import frames
+from hlmonitor.simulator.wire.requests import UnreadableRequestError, read_request
+from hlmonitor.simulator.wire.subscriptions import (
+    Message,
+    Ping,
+    Post,
+    RefusedMessageError,
+    Subscribe,
+    Subscription,
+    Unsubscribe,
+    already,
+    read_message,
+)
+
+from .connection import Connection
+
+if TYPE_CHECKING:
+    from hlmonitor.simulator.wire.frames import Frame
+
+    from .server import Simulator
+
+_OVER_BUDGET = "429 Too Many Requests"
+
+
+class WebSocketEndpoint:
+    """Accepts connections and answers their messages."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+        self._coins = simulator.market.exchange.state.universe.by_coin
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Serve one connection until it ends."""
+        simulator, ip = self._simulator, request.remote or ""
+        budget = simulator.budget(ip)
+        refusal = budget.connect(simulator.clock_ms())
+        if refusal is not None:
+            simulator.stats.violations["connections"] += 1
+            return web.Response(status=429, text=refusal)
+        connection = Connection(request, ip, budget, simulator.stats, simulator.dice, simulator.config.outbox_frames)
+        try:
+            await connection.socket.prepare(request)
+            await self._serve(connection)
+        finally:
+            self._forget(connection)
+        return connection.socket
+
+    async def _serve(self, connection: Connection) -> None:
+        simulator = self._simulator
+        simulator.stats.connections_opened += 1
+        connection.last_sent_ms = int(asyncio.get_running_loop().time() * 1000)
+        simulator.connections[connection] = None
+        writer = asyncio.create_task(connection.write())
+        try:
+            async for message in connection.socket:
+                if message.type is WSMsgType.TEXT:
+                    self._answer(connection, message.data)
+        finally:
+            writer.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ConnectionError):
+                await writer
+
+    def _forget(self, connection: Connection) -> None:
+        self._simulator.connections.pop(connection, None)
+        for subscription in connection.subscriptions:
+            self._simulator.hub.remove(connection, subscription)
+        count = len(connection.subscriptions)
+        connection.budget.disconnect(connection.users(), count, self._simulator.clock_ms())
+
+    def _send(self, connection: Connection, frame: Frame) -> None:
+        connection.send(frame, self._simulator.faults, self._simulator.market.exchange.state.now_ms)
+
+    def _refuse(self, connection: Connection, text: str, *, limit: str | None = None) -> None:
+        stats = self._simulator.stats
+        if limit is None:
+            stats.refused[text.split(":", 1)[0].split(" {", 1)[0]] += 1
+        else:
+            stats.violations[limit] += 1
+        self._send(connection, frames.message("error", text))
+
+    def _answer(self, connection: Connection, text: str) -> None:
+        over = connection.budget.message(self._simulator.clock_ms())
+        if over is not None:
+            self._refuse(connection, over, limit="messages")
+            return
+        try:
+            message = read_message(text, self._coins)
+        except RefusedMessageError as error:
+            self._refuse(connection, str(error))
+            return
+        self._act(connection, message, text)
+
+    def _act(self, connection: Connection, message: Message, text: str) -> None:
+        match message:
+            case Ping():
+                self._send(connection, frames.PONG)
+            case Subscribe(subscription):
+                self._subscribe(connection, subscription)
+            case Unsubscribe(subscription):
+                self._unsubscribe(connection, subscription)
+            case Post():
+                self._post(connection, message, text)
+
+    def _acknowledge(self, connection: Connection, method: str, subscription: Subscription) -> None:
+        reply = {"method": method, "subscription": subscription.echo()}
+        self._send(connection, frames.message("subscriptionResponse", reply))
+
+    def _subscribe(self, connection: Connection, subscription: Subscription) -> None:
+        if subscription in connection.subscriptions:
+            self._refuse(connection, already("subscribed", subscription))
+            return
+        over = connection.budget.subscribe(subscription.user, self._simulator.clock_ms())
+        if over is not None:
+            self._refuse(connection, over, limit="users" if "users" in over else "subscriptions")
+            return
+        connection.subscriptions[subscription] = None
+        self._acknowledge(connection, "subscribe", subscription)
+        self._simulator.hub.add(connection, subscription, self._simulator.faults)
+
+    def _unsubscribe(self, connection: Connection, subscription: Subscription) -> None:
+        if subscription not in connection.subscriptions:
+            self._refuse(connection, already("unsubscribed", subscription))
+            return
+        del connection.subscriptions[subscription]
+        connection.budget.unsubscribe(subscription.user)
+        self._simulator.hub.remove(connection, subscription)
+        self._acknowledge(connection, "unsubscribe", subscription)
+
+    def _post(self, connection: Connection, post: Post, text: str) -> None:
+        """Take a post; it stays in flight until the next block answers it."""
+        try:
+            request = read_request(post.payload)
+        except UnreadableRequestError:
+            self._refuse(connection, f"Error parsing JSON into valid websocket request: {text}")
+            return
+        over = connection.budget.post(post.id)
+        if over is not None:
+            self._refuse(connection, over, limit="posts")
+            return
+
+        def reply() -> None:
+            connection.budget.posts -= 1
+            now_ms = self._simulator.clock_ms()
+            response: dict[str, object] = {"type": "error", "payload": _OVER_BUDGET}
+            if connection.budget.spend(request.weight, now_ms):
+                data = self._simulator.answerer.answer(request)
+                connection.budget.charge(self._simulator.answerer.extra_weight(request, data), now_ms)
+                kind = msgspec.json.decode(post.payload)["type"]
+                response = {"type": "info", "payload": {"type": kind, "data": data}}
+            else:
+                self._simulator.stats.violations["weight"] += 1
+            self._send(connection, frames.message("post", {"id": post.id, "response": response}))
+
+        self._simulator.at_block_end(reply)

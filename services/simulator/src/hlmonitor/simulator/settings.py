@@ -1,0 +1,78 @@
+"""What the simulator can be told."""
+
+from decimal import Decimal
+
+from pydantic import Field
+
+from hlmonitor.runtime.settings import Duration, ServiceSettings
+from hlmonitor.simulator.core.faults import FaultConfig
+from hlmonitor.simulator.core.limits import LimitConfig
+from hlmonitor.simulator.core.market import MarketConfig
+from hlmonitor.simulator.core.population import PopulationConfig
+from hlmonitor.simulator.core.state import ExchangeConfig
+from hlmonitor.simulator.io.config import ServerConfig
+
+
+class SimulatorSettings(ServiceSettings):
+    """Settings of `hlmon-simulator`. The limits' defaults are the venue's documented ones."""
+
+    host: str = Field("127.0.0.1", description="address to listen on; clients may bind any loopback address")
+    port: int = Field(8899, ge=0, le=65535, description="one port for /info, /ws and /control; 0 takes a free one")
+    seed: int = Field(1, description="same seed, same market")
+    agents: bool = Field(default=True, description="let market makers, crowd and whales trade")
+    whales: int = Field(20, ge=0, le=100_000, description="number of whale wallets")
+    rate: Decimal = Field(Decimal(8), ge=0, description="turns that all whales together take per second")
+    block_ms: int = Field(100, ge=5, le=60_000, description="time between blocks")
+    warmup_blocks: int = Field(50, ge=0, description="blocks traded before the port opens, so that there is a past")
+    twap_slice_ms: int = Field(30_000, ge=1, description="time between the slices of a TWAP that names none")
+    ledger_limit: int = Field(1_000_000, ge=1_000, description="orders, and fills, kept of named wallets")
+    snapshot_rows: int = Field(50, ge=0, le=2_000, description="rows in the first frame of a feed that has one")
+
+    limit_connections: int = Field(10, ge=1, description="WebSocket connections per client IP")
+    limit_new_connections: int = Field(30, ge=1, description="new WebSocket connections per minute and IP")
+    limit_subscriptions: int = Field(1_000, ge=1, description="subscriptions per IP")
+    limit_users: int = Field(10, ge=1, description="distinct users in subscriptions per IP")
+    limit_messages: int = Field(2_000, ge=1, description="messages from clients per minute and IP")
+    limit_posts: int = Field(100, ge=1, description="posts in flight per IP")
+    limit_weight: int = Field(1_200, ge=1, description="REST weight per minute and IP")
+    user_release_s: Duration = Field(1.0, description="how long a closed connection's users keep their slots")
+    idle_s: Duration = Field(60.0, description="silence towards a client after which its connection is cut")
+
+    fault_duplicate: float = Field(0.0, ge=0, le=1, description="chance that a frame is sent twice")
+    fault_reorder: float = Field(0.0, ge=0, le=1, description="chance that a frame is held back or shuffled")
+    fault_split: float = Field(0.0, ge=0, le=1, description="chance that a frame is cut in two")
+    fault_status_first: bool = Field(default=False, description="send order statuses before the fills of a block")
+    fault_reorder_ms: int = Field(300, ge=1, description="how late a frame that is held back may be")
+
+    def market(self) -> MarketConfig:
+        """Return the market's part."""
+        return MarketConfig(
+            exchange=ExchangeConfig(block_ms=self.block_ms, twap_slice_ms=self.twap_slice_ms),
+            population=PopulationConfig(seed=self.seed, whales=self.whales, rate=self.rate),
+            agents=self.agents,
+            ledger_limit=self.ledger_limit,
+        )
+
+    def server(self) -> ServerConfig:
+        """Return the server's part."""
+        return ServerConfig(
+            limits=LimitConfig(
+                connections=self.limit_connections,
+                new_connections_per_minute=self.limit_new_connections,
+                subscriptions=self.limit_subscriptions,
+                users=self.limit_users,
+                messages_per_minute=self.limit_messages,
+                inflight_posts=self.limit_posts,
+                rest_weight_per_minute=self.limit_weight,
+                user_release_ms=int(self.user_release_s * 1000),
+            ),
+            faults=FaultConfig(
+                duplicate=self.fault_duplicate,
+                reorder=self.fault_reorder,
+                split=self.fault_split,
+                status_first=self.fault_status_first,
+                reorder_ms=self.fault_reorder_ms,
+            ),
+            idle_ms=int(self.idle_s * 1000),
+            snapshot_rows=self.snapshot_rows,
+        )

@@ -1,0 +1,66 @@
+"""Frames to clients. A list-like frame keeps its entries apart, so that faults can split and shuffle them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class Frame:
+    """One message. Encoded once, whoever receives it.
+
+    `entries` is empty for frames that cannot be split; `live` marks increments, to which faults may happen
+    (never to snapshots, states and replies).
+    """
+
+    head: bytes
+    entries: tuple[bytes, ...] = ()
+    tail: bytes = b""
+    live: bool = False
+    _data: bytes | None = field(default=None, repr=False)
+
+    @property
+    def data(self) -> bytes:
+        """The frame's bytes."""
+        if self._data is None:
+            self._data = self.head + b",".join(self.entries) + self.tail
+        return self._data
+
+    def with_entries(self, entries: Sequence[bytes]) -> Frame:
+        """Return the same frame around other entries."""
+        return Frame(self.head, tuple(entries), self.tail, self.live)
+
+
+def message(channel: str, data: object) -> Frame:
+    """Return an indivisible frame."""
+    return Frame(_encode({"channel": channel, "data": data}))
+
+
+PONG: Final = Frame(b'{"channel":"pong"}')
+
+
+def user_rows(channel: str, user: str, name: str, rows: Iterable[object], *, is_snapshot: bool = False) -> Frame:
+    """Return a frame of rows of one user; `isSnapshot` is absent on all but the first."""
+    flag = '"isSnapshot":true,' if is_snapshot else ""
+    head = f'{{"channel":"{channel}","data":{{{flag}"user":"{user}","{name}":['
+    return Frame(head.encode(), tuple(_encode(row) for row in rows), b"]}}", live=not is_snapshot)
+
+
+def bare_rows(channel: str, rows: Iterable[object], *, live: bool = True) -> Frame:
+    """Return a frame whose data is an array that names nobody."""
+    head = f'{{"channel":"{channel}","data":['
+    return Frame(head.encode(), tuple(_encode(row) for row in rows), b"]}", live=live)
+
+
+def event_rows(name: str, rows: Iterable[object]) -> Frame:
+    """Return a `userEvents` frame, which is on channel `user` and names nobody."""
+    head = f'{{"channel":"user","data":{{"{name}":['
+    return Frame(head.encode(), tuple(_encode(row) for row in rows), b"]}}", live=True)

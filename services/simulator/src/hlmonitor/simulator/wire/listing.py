@@ -1,0 +1,156 @@
+"""What is listed and what it costs: meta, contexts, mids and books."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from hlmonitor.simulator.core.accounts import ZERO
+from hlmonitor.simulator.core.orders import Side
+
+from .rows import amount
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hlmonitor.simulator.core.exchange import Exchange
+    from hlmonitor.simulator.core.instruments import Dex, Instrument, Token
+
+_BOOK_LEVELS: Final = 20
+_UNLISTED_CONTEXT: Final = "@2"
+
+
+def meta(dex: Dex) -> dict[str, object]:
+    """Write the universe of a perp dex."""
+    leverages = sorted({i.max_leverage for i in dex.instruments})
+    return {
+        "universe": [
+            {
+                "szDecimals": i.sz_decimals,
+                "name": i.coin,
+                "maxLeverage": i.max_leverage,
+                "marginTableId": i.max_leverage,
+            }
+            for i in dex.instruments
+        ],
+        "marginTables": [
+            (most, {"description": "", "marginTiers": [{"lowerBound": "0.0", "maxLeverage": most}]})
+            for most in leverages
+        ],
+        "collateralToken": dex.instruments[0].quote,
+    }
+
+
+def perp_dexs(exchange: Exchange) -> list[dict[str, object] | None]:
+    """Write the list of dexes; the main one is null."""
+    return [_dex_row(dex) if dex.name else None for dex in exchange.state.universe.dexes]
+
+
+def _dex_row(dex: Dex) -> dict[str, object]:
+    return {
+        "name": dex.name,
+        "fullName": dex.full_name,
+        "deployer": dex.deployer,
+        "oracleUpdater": None,
+        "feeRecipient": dex.deployer,
+        "assetToStreamingOiCap": [(i.coin, "100000000.0") for i in dex.instruments],
+    }
+
+
+def spot_meta(exchange: Exchange) -> dict[str, object]:
+    """Write the spot pairs and tokens."""
+    universe = exchange.state.universe
+    pairs = [
+        {"tokens": (i.base, i.quote), "name": i.coin, "index": i.index, "isCanonical": i.canonical}
+        for i in universe.spot
+    ]
+    return {"universe": pairs, "tokens": [_token_row(token) for token in universe.tokens]}
+
+
+def _token_row(token: Token) -> dict[str, object]:
+    return {
+        "name": token.name,
+        "szDecimals": token.sz_decimals,
+        "weiDecimals": token.wei_decimals,
+        "index": token.index,
+        "tokenId": f"0x{token.index:032x}",
+        "isCanonical": token.full_name is None,
+        "evmContract": None,
+        "fullName": token.full_name,
+        "deployerTradingFeeShare": "0.0",
+    }
+
+
+def perp_contexts(exchange: Exchange, dex: Dex) -> list[dict[str, object]]:
+    """Write the contexts of a dex' coins, in the order of its universe."""
+    return [_perp_context(exchange, i) for i in dex.instruments]
+
+
+def _perp_context(exchange: Exchange, instrument: Instrument) -> dict[str, object]:
+    state, coin = exchange.state, instrument.coin
+    book = state.books[coin]
+    bid, ask, mid = book.best_px(Side.BUY), book.best_px(Side.SELL), book.mid()
+    held = (account.on(instrument.dex).szi(coin) for account in state.accounts.values())
+    interest = sum((szi for szi in held if szi > 0), ZERO)
+    return {
+        "funding": "0.0000125",
+        "openInterest": amount(interest),
+        "prevDayPx": amount(instrument.start_px),
+        "dayNtlVlm": amount(state.day_ntl[coin]),
+        "premium": None if mid is None else "0.0",
+        "oraclePx": amount(state.oracle[coin]),
+        "markPx": amount(state.mark(coin)),
+        "midPx": None if mid is None else amount(mid),
+        "impactPxs": None if bid is None or ask is None else (amount(bid), amount(ask)),
+        "dayBaseVlm": amount(state.day_base[coin]),
+    }
+
+
+def spot_contexts(exchange: Exchange) -> list[dict[str, object]]:
+    """Write the contexts of the spot pairs.
+
+    As on the venue there are more of them than pairs, so positions do not match those of the universe:
+    join by `coin`.
+    """
+    rows = [_spot_context(exchange, i) for i in exchange.state.universe.spot]
+    unlisted = rows[0] | {"coin": _UNLISTED_CONTEXT, "midPx": None, "dayNtlVlm": "0.0", "dayBaseVlm": "0.0"}
+    return [*rows[:2], unlisted, *rows[2:]]
+
+
+def _spot_context(exchange: Exchange, instrument: Instrument) -> dict[str, object]:
+    state, coin = exchange.state, instrument.coin
+    mid = state.books[coin].mid()
+    return {
+        "prevDayPx": amount(instrument.start_px),
+        "dayNtlVlm": amount(state.day_ntl[coin]),
+        "markPx": amount(state.mark(coin)),
+        "midPx": None if mid is None else amount(mid),
+        "circulatingSupply": "1000000000.0",
+        "coin": coin,
+        "totalSupply": "1000000000.0",
+        "dayBaseVlm": amount(state.day_base[coin]),
+    }
+
+
+def all_mids(exchange: Exchange, dex: Dex) -> dict[str, str]:
+    """Write the mids of a dex; those of spot pairs come with the main dex."""
+    listed: Iterable[Instrument] = dex.instruments
+    if not dex.name:
+        listed = (*dex.instruments, *exchange.state.universe.spot)
+    mids = ((i.coin, exchange.state.books[i.coin].mid()) for i in listed)
+    return {coin: amount(exchange.state.mark(coin) if mid is None else mid) for coin, mid in mids}
+
+
+def l2_book(exchange: Exchange, coin: str) -> dict[str, object]:
+    """Write the best 20 levels of both sides."""
+    sides = [_levels(exchange, coin, side) for side in (Side.BUY, Side.SELL)]
+    return {"coin": coin, "time": exchange.state.now_ms, "levels": sides}
+
+
+def _levels(exchange: Exchange, coin: str, side: Side) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for px, orders in exchange.state.books[coin].levels(side):
+        sz = sum((order.remaining for order in orders[1:]), orders[0].remaining)
+        rows.append({"px": amount(px), "sz": amount(sz), "n": len(orders)})
+        if len(rows) == _BOOK_LEVELS:
+            break
+    return rows

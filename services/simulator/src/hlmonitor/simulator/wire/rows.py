@@ -1,0 +1,168 @@
+"""Rows: fills, trades, orders, TWAP states, as the venue writes them (facts 1.8, 3.1).
+
+All amounts are strings, ids and times are numbers; optional keys are absent, not null.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hlmonitor.simulator.core.orders import Tif
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from hlmonitor.simulator.core.events import Fill, OrderUpdate, Trade, TwapState, TwapUpdate
+    from hlmonitor.simulator.core.orders import Order
+
+
+def amount(value: Decimal) -> str:
+    """Write an amount: plain notation, no trailing zeros, always at least one decimal."""
+    text = format(value, "f")
+    if "." not in text:
+        text += ".0"
+    text = text.rstrip("0")
+    if text.endswith("."):
+        text += "0"
+    return "0.0" if text == "-0.0" else text
+
+
+def fill_row(fill: Fill) -> dict[str, object]:
+    """Write a WsFill."""
+    row: dict[str, object] = {
+        "coin": fill.coin,
+        "px": amount(fill.px),
+        "sz": amount(fill.sz),
+        "side": fill.side,
+        "time": fill.time,
+        "startPosition": amount(fill.start_position),
+        "dir": fill.dir,
+        "closedPnl": amount(fill.closed_pnl),
+        "hash": fill.hash,
+        "oid": fill.oid,
+        "crossed": fill.crossed,
+        "fee": amount(fill.fee),
+        "tid": fill.tid,
+    }
+    if fill.cloid is not None:
+        row["cloid"] = fill.cloid
+    if fill.liquidation is not None:
+        row["liquidation"] = {
+            "liquidatedUser": fill.liquidation.liquidated_user,
+            "markPx": amount(fill.liquidation.mark_px),
+            "method": fill.liquidation.method,
+        }
+    row["feeToken"] = fill.fee_token
+    # Null even for a slice: the id stands beside the fill, not in it.
+    row["twapId"] = None
+    return row
+
+
+def slice_row(fill: Fill) -> dict[str, object]:
+    """Write a fill of a TWAP slice with the id of its TWAP."""
+    return {"fill": fill_row(fill), "twapId": fill.twap_id}
+
+
+def trade_row(trade: Trade) -> dict[str, object]:
+    """Write a public trade; `users` is buyer, seller."""
+    return {
+        "coin": trade.coin,
+        "side": trade.side,
+        "px": amount(trade.px),
+        "sz": amount(trade.sz),
+        "time": trade.time,
+        "hash": trade.hash,
+        "tid": trade.tid,
+        "users": (trade.buyer, trade.seller),
+    }
+
+
+def order_update_row(update: OrderUpdate) -> dict[str, object]:
+    """Write an entry of `orderUpdates`."""
+    order: dict[str, object] = {
+        "coin": update.coin,
+        "side": update.side,
+        "limitPx": amount(update.limit_px),
+        "sz": amount(update.sz),
+        "oid": update.oid,
+        "timestamp": update.timestamp,
+        "origSz": amount(update.orig_sz),
+    }
+    if update.cloid is not None:
+        order["cloid"] = update.cloid
+    if update.reduce_only:
+        order["reduceOnly"] = True
+    return {"order": order, "status": update.status, "statusTimestamp": update.status_ms}
+
+
+def open_order_row(order: Order) -> dict[str, object]:
+    """Write an entry of `openOrders`."""
+    row: dict[str, object] = {
+        "coin": order.coin,
+        "side": order.side,
+        "limitPx": amount(order.limit_px),
+        "sz": amount(order.remaining),
+        "oid": order.oid,
+        "timestamp": order.placed_ms,
+        "origSz": amount(order.orig_sz),
+    }
+    if order.cloid is not None:
+        row["cloid"] = order.cloid
+    if order.reduce_only:
+        row["reduceOnly"] = True
+    return row
+
+
+def frontend_order_row(order: Order) -> dict[str, object]:
+    """Write an order with everything that the frontend shows."""
+    return {
+        "coin": order.coin,
+        "side": order.side,
+        "limitPx": amount(order.limit_px),
+        "sz": amount(order.remaining),
+        "oid": order.oid,
+        "timestamp": order.placed_ms,
+        "triggerCondition": "N/A",
+        "isTrigger": False,
+        "triggerPx": "0.0",
+        "children": [],
+        "isPositionTpsl": False,
+        "reduceOnly": order.reduce_only,
+        "orderType": "Market" if order.tif is Tif.MARKET else "Limit",
+        "origSz": amount(order.orig_sz),
+        "tif": order.tif,
+        "cloid": order.cloid,
+    }
+
+
+def history_row(order: Order) -> dict[str, object]:
+    """Write an order with its latest status, as `historicalOrders` and `orderStatus` show it."""
+    return {"order": frontend_order_row(order), "status": order.status, "statusTimestamp": order.status_ms}
+
+
+def twap_state_row(state: TwapState) -> dict[str, object]:
+    """Write the state of a TWAP."""
+    return {
+        "coin": state.coin,
+        "user": state.address,
+        "side": state.side,
+        "sz": amount(state.sz),
+        "executedSz": amount(state.executed_sz),
+        "executedNtl": amount(state.executed_ntl),
+        "minutes": state.minutes,
+        "reduceOnly": state.reduce_only,
+        "randomize": state.randomize,
+        "timestamp": state.timestamp,
+        "stopPx": None,
+        "trigger": None,
+    }
+
+
+def twap_history_row(update: TwapUpdate) -> dict[str, object]:
+    """Write a row of the TWAP history; its time is in seconds."""
+    return {
+        "time": update.time_s,
+        "state": twap_state_row(update.state),
+        "status": {"status": update.status},
+        "twapId": update.state.twap_id,
+    }
