@@ -28,6 +28,14 @@ class Endpoint:
     write_timeout_s: float = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Why a connection ended: a word of a small set, and the particulars."""
+
+    cause: str
+    detail: str = ""
+
+
 async def run_connection(
     endpoint: Endpoint,
     protocol: ConnectionProtocol,
@@ -36,8 +44,12 @@ async def run_connection(
     on_open: Callable[[], None],
     on_frame: Callable[[Frame], None],
     on_notice: Callable[[Notice], None],
-) -> str:
-    """Run one connection from opening to end and return why it ended; only cancellation raises."""
+) -> Ended:
+    """Run one connection from opening to end and return why it ended; only cancellation raises.
+
+    Causes: cannot_open, closed (whatever the code: the venue ends connections with 1000 too), write_timeout, and
+    what the protocol calls a defect.
+    """
     try:
         async with asyncio.timeout(endpoint.open_timeout_s):
             socket = await connect(
@@ -51,7 +63,7 @@ async def run_connection(
                 proxy=None,
             )
     except (OSError, TimeoutError, WebSocketException) as error:
-        return f"cannot open: {error!r}"
+        return Ended("cannot_open", repr(error))
     on_open()
     try:
         return await _converse(socket, endpoint, protocol, messages, on_frame, on_notice)
@@ -66,7 +78,7 @@ async def _converse(
     messages: RateLedger,
     on_frame: Callable[[Frame], None],
     on_notice: Callable[[Notice], None],
-) -> str:
+) -> Ended:
     reader = asyncio.create_task(_read(socket, protocol, on_frame, on_notice))
     writer = asyncio.create_task(_write(socket, endpoint, protocol, messages))
     try:
@@ -83,12 +95,12 @@ async def _read(
     protocol: ConnectionProtocol,
     on_frame: Callable[[Frame], None],
     on_notice: Callable[[Notice], None],
-) -> str:
+) -> Ended:
     while True:
         try:
             raw = await socket.recv()
         except ConnectionClosed as closed:
-            return f"closed: {closed}"
+            return Ended("closed", str(closed))
         frame = decode_frame(raw)
         notices = protocol.received(frame, time.monotonic())
         on_frame(frame)
@@ -98,10 +110,10 @@ async def _read(
 
 async def _write(
     socket: ClientConnection, endpoint: Endpoint, protocol: ConnectionProtocol, messages: RateLedger
-) -> str:
+) -> Ended:
     while True:
         if reason := protocol.defect(time.monotonic()):
-            return reason
+            return Ended(reason)
         wait_s = messages.take(1, time.monotonic())
         if wait_s > 0:
             await asyncio.sleep(min(wait_s, _WAIT_SLICE_S))
@@ -115,6 +127,6 @@ async def _write(
             async with asyncio.timeout(endpoint.write_timeout_s):
                 await socket.send(text)
         except ConnectionClosed as closed:
-            return f"closed: {closed}"
+            return Ended("closed", str(closed))
         except TimeoutError:
-            return "write_timeout"
+            return Ended("write_timeout")

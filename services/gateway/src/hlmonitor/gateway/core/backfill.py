@@ -1,0 +1,57 @@
+"""Reading a stretch of a feed over REST, page by page, without losing a row at a page's edge."""
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+Row = TypeVar("Row", bound=Hashable)
+
+SURELY_WHOLE_BELOW = 500
+"""The venue's documents name 500 (rows or distinct blocks) and 2000 as a page's limit: fewer rows are all there are."""
+
+
+@dataclass(slots=True)
+class Pager(Generic[Row]):
+    """Asks for rows from a time on until there are no more. Both bounds are inclusive, in ms of venue time."""
+
+    start_ms: int
+    end_ms: int | None
+    time_of: Callable[[Row], int]
+    rows_read: int = 0
+    first_ms: int | None = None
+    """Time of the oldest row that came."""
+    stalled_at_ms: int | None = None
+    """Set when a page lies wholly in one ms, so that the next cannot begin behind it."""
+    _done: bool = False
+    _edge: set[Row] = field(default_factory=set)
+
+    @property
+    def next_start_ms(self) -> int | None:
+        """Where the next page begins, or None when all was read or reading cannot go on."""
+        return None if self._done else self.start_ms
+
+    def page(self, rows: Iterable[Row]) -> list[Row]:
+        """Take a reply; returns the rows that were not read before, oldest first.
+
+        The next page begins at the last row's own time, because more rows of that ms may follow (rotki #12226).
+        Rows of one ms keep the venue's order.
+        """
+        ordered = sorted(rows, key=self.time_of)
+        new = [row for row in ordered if row not in self._edge]
+        if new and self.first_ms is None:
+            self.first_ms = self.time_of(new[0])
+        self.rows_read += len(new)
+        if len(ordered) >= SURELY_WHOLE_BELOW and self._in_one_ms(ordered):
+            self._done, self.stalled_at_ms = True, self.time_of(ordered[-1])
+        elif len(ordered) < SURELY_WHOLE_BELOW or not new:
+            self._done = True
+        self._advance(ordered)
+        return new
+
+    def _in_one_ms(self, ordered: list[Row]) -> bool:
+        return self.time_of(ordered[0]) == self.time_of(ordered[-1])
+
+    def _advance(self, ordered: list[Row]) -> None:
+        if ordered:
+            self.start_ms = self.time_of(ordered[-1])
+            self._edge = {row for row in ordered if self.time_of(row) == self.start_ms}

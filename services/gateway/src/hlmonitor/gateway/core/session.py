@@ -1,0 +1,333 @@
+"""What a gateway tells of one wallet: events from frames, gaps from losses, and proof that a feed was caught up.
+
+After each opening: acknowledgements and first snapshots, then `Opened`; the aggregator answers `Resume` for each feed
+of fills; what the snapshot does not prove is read over REST; then `CaughtUp`. A loss of the connection, or of room in
+the window, is told as `Gap` and answered by the same path (DESIGN §7, G1, G5). Monotonic times are seconds; all other
+times are ms.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from hlmonitor.domain.addresses import Address
+from hlmonitor.domain.partitions import partition_of
+from hlmonitor.gateway.core import events
+from hlmonitor.gateway.core.window import Window
+from hlmonitor.v1 import events_pb2 as pb
+from hlmonitor.v1 import ingest_pb2
+from hlmonitor.venue.core import frames, wire
+from hlmonitor.venue.core.subscriptions import Subscription
+
+FEEDS: tuple[pb.Feed.ValueType, ...] = (pb.FEED_USER_FILLS, pb.FEED_USER_TWAP_SLICE_FILLS)
+SUBSCRIPTION_TYPES = (
+    "userFills", "userTwapSliceFills", "userTwapHistory", "orderUpdates", "allDexsClearinghouseState", "spotState",
+)  # fmt: skip
+ROOM_SHARE = 0.5
+"""A wallet whose events were dropped is taken up again when the window is no fuller than this."""
+
+
+def subscriptions_of(address: Address) -> list[Subscription]:
+    """Everything that is streamed of a wallet, on one connection of its own."""
+    return [Subscription(kind, user=address) for kind in SUBSCRIPTION_TYPES]
+
+
+@dataclass(frozen=True, slots=True)
+class Catchup:
+    """REST work that proves a stretch of a feed, or was asked for."""
+
+    feed: pb.Feed.ValueType
+    from_ms: int
+    to_ms: int | None
+    oids: tuple[int, ...]
+    """Orders whose status may have been missed."""
+    reads_rows: bool
+    through_ms: int
+    """How far the feed is known without reading rows."""
+    generation: int | None
+    """The opening that this belongs to: void when another one came. None: valid always."""
+
+
+@dataclass(slots=True)
+class _Feed:
+    last_ms: int = 0
+    """Everything before this was forwarded, as far as the stream showed."""
+    snapshot: list[tuple[int, int]] | None = None
+    """Time and oid of each row of the first snapshot after the opening."""
+    gap_told: bool = False
+    resumed: bool = False
+
+
+@dataclass(slots=True)
+class SessionLimits:
+    """How long answers may take, in seconds."""
+
+    snapshot_timeout_s: float = 10.0
+    resume_timeout_s: float = 15.0
+
+
+@dataclass(slots=True)
+class Session:
+    """One wallet on this gateway."""
+
+    address: Address
+    window: Window
+    limits: SessionLimits
+    rejected: list[str] = field(default_factory=list)
+    """Rows that could not be forwarded since the shell last looked, one reason each."""
+    gaps_told: list[str] = field(default_factory=list)
+    """Reasons of the gaps told since the shell last looked."""
+    venue_ms: int = 0
+    """The venue's clock as far as frames showed it."""
+    generation: int = 0
+    _partition: int = field(init=False)
+    _feeds: dict[pb.Feed.ValueType, _Feed] = field(default_factory=lambda: {feed: _Feed() for feed in FEEDS})
+    _acknowledged_at: float | None = None
+    _opened_at: float | None = None
+    _keeping: bool = True
+
+    def __post_init__(self) -> None:
+        self._partition = partition_of(self.address)
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """The venue serves every subscription of the wallet."""
+        return self._acknowledged_at is not None
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Opened, resumed, and no gap of it open."""
+        return self._opened_at is not None and all(
+            state.resumed and not state.gap_told for state in self._feeds.values()
+        )
+
+    @property
+    def is_keeping(self) -> bool:
+        """Events are kept; False after the window was full."""
+        return self._keeping
+
+    def opening(self) -> None:
+        """A connection is being opened: nothing of an earlier one counts."""
+        self.generation += 1
+        self._acknowledged_at = self._opened_at = None
+        for state in self._feeds.values():
+            state.snapshot, state.resumed = None, False
+
+    def acknowledged(self, now: float, now_ms: int) -> None:
+        """Every subscription stands."""
+        self._acknowledged_at = now
+        self._open_if_complete(now, now_ms)
+
+    def lost(self, reason: str, now_ms: int) -> None:
+        """The connection ended: from the last frame on, nothing is vouched for."""
+        was_acknowledged = self.is_acknowledged
+        self.opening()
+        if was_acknowledged:
+            self._tell_gaps(reason, now_ms)
+
+    def frame(self, frame: frames.Frame, now: float, now_ms: int) -> None:
+        """Forward what a frame says of this wallet."""
+        match frame:
+            case frames.UserFills(user=user) if user == self.address:
+                self._fills(frame, now_ms)
+                self._snapshot(pb.FEED_USER_FILLS, frame, ((row.time, row.oid) for row in frame.rows))
+                self._open_if_complete(now, now_ms)
+            case frames.TwapSliceFills(user=user) if user == self.address:
+                self._slices(frame, now_ms)
+                times = ((row.fill.time, row.fill.oid) for row in frame.rows)
+                self._snapshot(pb.FEED_USER_TWAP_SLICE_FILLS, frame, times)
+                self._open_if_complete(now, now_ms)
+            case frames.TwapHistory(user=user) if user == self.address:
+                self._twap_ends(frame.rows, now_ms)
+            case frames.OrderUpdates():
+                self.statuses(frame.rows, now_ms)
+            case frames.PerpStates(user=user) if user == self.address:
+                self._perp_states(frame, now_ms)
+            case frames.SpotState(user=user) if user == self.address:
+                self._spot_state(frame, now_ms)
+            case _:
+                return
+
+    def tick(self, now: float, now_ms: int) -> None:
+        """Do what time has made due: take the wallet up again, or ask again for an answer that did not come."""
+        if not self._keeping and self.window.has_room(self.address, ROOM_SHARE):
+            self._keeping = True
+            self._open_again(now, now_ms)
+        waited_s = now - (self._acknowledged_at if self._acknowledged_at is not None else now)
+        if self._opened_at is None and waited_s > self.limits.snapshot_timeout_s:
+            self._tell_opened(now, now_ms)
+        elif self._opened_at is not None and now - self._opened_at > self.limits.resume_timeout_s:
+            self._repeat_opened(now, now_ms)
+
+    def resume(self, resume: ingest_pb2.Resume, now_ms: int) -> Catchup | None:
+        """The aggregator says where to take a feed up; returns the REST work that this needs, if any."""
+        state = self._feeds.get(resume.feed)
+        if state is None or self._opened_at is None or state.resumed or not self._keeping:
+            return None
+        state.resumed = True
+        from_ms = min([resume.watermark_ms, *(gap.from_ms for gap in resume.gaps)])
+        proven = state.snapshot is not None and any(time_ms < from_ms for time_ms, _ in state.snapshot)
+        replayed = {oid for time_ms, oid in state.snapshot or () if time_ms >= from_ms}
+        state.snapshot = None
+        oids = _order_ids(replayed.union(resume.open_oids)) if resume.feed == pb.FEED_USER_FILLS else ()
+        through_ms = max(state.last_ms, from_ms)
+        if proven and not oids:
+            self.caught_up(resume.feed, from_ms, through_ms, now_ms)
+            return None
+        return Catchup(resume.feed, from_ms, None, oids, not proven, through_ms, self.generation)
+
+    def gave_up(self, work: Catchup) -> None:
+        """The work could not be done: the aggregator is asked again where to take the feed up, after a while."""
+        if work.generation == self.generation:
+            self._feeds[work.feed].resumed = False
+
+    def stopping(self, now_ms: int) -> None:
+        """The gateway stops reading this wallet and nobody has taken it over yet."""
+        self.lost("gateway_stopping", now_ms)
+
+    def is_void(self, work: Catchup) -> bool:
+        """Another opening has replaced the one that the work belongs to, or its events are not kept now."""
+        return work.generation is not None and (work.generation != self.generation or not self._keeping)
+
+    def caught_up(self, feed: pb.Feed.ValueType, from_ms: int, through_ms: int, now_ms: int) -> None:
+        """Everything of the feed from here to there was forwarded, and the stream goes on from there."""
+        state = self._feeds[feed]
+        state.gap_told = False
+        state.last_ms = max(state.last_ms, through_ms)
+        self.covered(feed, from_ms, through_ms, now_ms)
+
+    def covered(self, feed: pb.Feed.ValueType, from_ms: int, through_ms: int, now_ms: int) -> None:
+        """A closed stretch that was asked for was forwarded; it says nothing of the stream."""
+        told = pb.CaughtUp(address=self.address, feed=feed, from_ms=from_ms, through_ms=max(through_ms, from_ms))
+        self._tell(pb.Event(received_at_ms=now_ms, caught_up=told))
+
+    def unprovable(self, feed: pb.Feed.ValueType, from_ms: int, to_ms: int | None, reason: str, now_ms: int) -> None:
+        """A stretch that the venue cannot show any more."""
+        self._tell_gap(feed, from_ms, to_ms, reason, now_ms)
+
+    def statuses(self, rows: Iterable[wire.OrderUpdate], now_ms: int) -> None:
+        """Forward statuses of orders, from the stream or from REST."""
+        for row in rows:
+            try:
+                status = events.order_status(self.address, row)
+            except events.RowError as error:
+                self.rejected.append(str(error))
+                continue
+            self._keep(pb.Event(received_at_ms=now_ms, order_status=status), now_ms)
+
+    def fill(
+        self, feed: pb.Feed.ValueType, row: wire.Fill, twap_id: int | None, now_ms: int, *, replayed: bool
+    ) -> bool:
+        """Forward one fill; False when there is no room for it."""
+        try:
+            data = events.fill_bytes(self.address, row, feed, twap_id=twap_id, replayed=replayed)
+        except events.RowError as error:
+            self.rejected.append(str(error))
+            return True
+        return self._keep(pb.Event(received_at_ms=now_ms, fill=data), now_ms)
+
+    def _fills(self, frame: frames.UserFills, now_ms: int) -> None:
+        for row in frame.rows:
+            self.fill(pb.FEED_USER_FILLS, row, None, now_ms, replayed=frame.is_snapshot)
+            self._saw(pb.FEED_USER_FILLS, row.time)
+
+    def _slices(self, frame: frames.TwapSliceFills, now_ms: int) -> None:
+        for row in frame.rows:
+            feed = pb.FEED_USER_TWAP_SLICE_FILLS
+            self.fill(feed, row.fill, row.twap_id, now_ms, replayed=frame.is_snapshot)
+            self._saw(feed, row.fill.time)
+
+    def _twap_ends(self, rows: Iterable[wire.TwapHistoryRow], now_ms: int) -> None:
+        for row in rows:
+            try:
+                status = events.twap_end(self.address, row)
+            except events.RowError as error:
+                self.rejected.append(str(error))
+                continue
+            if status is not None:
+                self._keep(pb.Event(received_at_ms=now_ms, order_status=status), now_ms)
+
+    def _perp_states(self, frame: frames.PerpStates, now_ms: int) -> None:
+        self.venue_ms = max([self.venue_ms, *(state.time for _, state in frame.states)])
+        try:
+            snapshot = events.perp_snapshot(self.address, frame.states)
+        except events.RowError as error:
+            self.rejected.append(str(error))
+            return
+        self._keep_state(pb.Event(received_at_ms=now_ms, account_snapshot=snapshot))
+
+    def _spot_state(self, frame: frames.SpotState, now_ms: int) -> None:
+        try:
+            snapshot = events.spot_snapshot(self.address, frame.state)
+        except events.RowError as error:
+            self.rejected.append(str(error))
+            return
+        self._keep_state(pb.Event(received_at_ms=now_ms, account_snapshot=snapshot))
+
+    def _snapshot(
+        self, feed: pb.Feed.ValueType, frame: frames.UserFills | frames.TwapSliceFills, rows: Iterable[tuple[int, int]]
+    ) -> None:
+        # A snapshot with a row that could not be read or kept proves nothing, but it was the first frame.
+        if frame.is_snapshot:
+            whole = self._keeping and not frame.rejected
+            self._feeds[feed].snapshot = list(rows) if whole else []
+
+    def _saw(self, feed: pb.Feed.ValueType, time_ms: int) -> None:
+        state = self._feeds[feed]
+        state.last_ms = max(state.last_ms, time_ms)
+        self.venue_ms = max(self.venue_ms, time_ms)
+
+    def _open_if_complete(self, now: float, now_ms: int) -> None:
+        snapshots = all(state.snapshot is not None for state in self._feeds.values())
+        if self.is_acknowledged and snapshots and self._opened_at is None:
+            self._tell_opened(now, now_ms)
+
+    def _tell_opened(self, now: float, now_ms: int) -> None:
+        self._opened_at = now
+        self._tell(pb.Event(received_at_ms=now_ms, opened=pb.Opened(address=self.address)))
+
+    def _repeat_opened(self, now: float, now_ms: int) -> None:
+        if not all(state.resumed for state in self._feeds.values()):
+            self._tell_opened(now, now_ms)
+
+    def _open_again(self, now: float, now_ms: int) -> None:
+        # Frames were dropped since the snapshot, so it proves nothing any more; no other will come.
+        self.generation += 1
+        for state in self._feeds.values():
+            state.snapshot = None if state.snapshot is None else []
+            state.resumed = False
+        if self._opened_at is not None:
+            self._tell_opened(now, now_ms)
+
+    def _keep(self, event: pb.Event, now_ms: int) -> bool:
+        if self._keeping and self.window.append(self.address, self._partition, event):
+            return True
+        if self._keeping:
+            self._keeping = False
+            self._tell_gaps("window_full", now_ms)
+        return False
+
+    def _keep_state(self, event: pb.Event) -> None:
+        # The next state replaces this one: without room it is simply left out.
+        if self._keeping:
+            self.window.append(self.address, self._partition, event)
+
+    def _tell(self, event: pb.Event) -> None:
+        self.window.append(self.address, self._partition, event, always=True)
+
+    def _tell_gaps(self, reason: str, now_ms: int) -> None:
+        for feed, state in self._feeds.items():
+            # Before anything was seen there is nothing to lose: the aggregator's watermark says where to begin.
+            from_ms = state.last_ms or self.venue_ms
+            if from_ms and not state.gap_told:
+                state.gap_told = True
+                self._tell_gap(feed, from_ms, None, reason, now_ms)
+
+    def _tell_gap(self, feed: pb.Feed.ValueType, from_ms: int, to_ms: int | None, reason: str, now_ms: int) -> None:
+        gap = pb.Gap(address=self.address, feed=feed, from_ms=from_ms, to_ms=to_ms, reason=reason)
+        self.gaps_told.append(reason)
+        self._tell(pb.Event(received_at_ms=now_ms, gap=gap))
+
+
+def _order_ids(oids: Iterable[int]) -> tuple[int, ...]:
+    # Negative ids stand for TWAPs and system orders, which the venue has no status for.
+    return tuple(sorted(oid for oid in oids if oid > 0))

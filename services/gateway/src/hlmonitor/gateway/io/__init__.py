@@ -1,0 +1,1 @@
+"""The gateway's shells: venue connections, REST reads, streams to the aggregators, and what holds them together."""
