@@ -72,6 +72,35 @@ def fill_of(raw: bytes) -> Fill:
     )
 
 
+Input = Fill | StatusInput | events_pb2.AccountSnapshot | events_pb2.Gap | events_pb2.CaughtUp | events_pb2.Opened
+"""What an event says, checked."""
+
+
+def input_of(event: events_pb2.Event) -> tuple[Address, Input]:
+    """What an event says, and of which wallet.
+
+    Raises:
+        FieldError: a field has no usable value.
+    """
+    match event.WhichOneof("event"):
+        case "fill":
+            fill = fill_of(event.fill)
+            return fill.address, fill
+        case "order_status":
+            status = status_of(event.order_status)
+            return status.address, status
+        case "account_snapshot":
+            return address_of(event.account_snapshot.address), event.account_snapshot
+        case "gap":
+            return address_of(event.gap.address), event.gap
+        case "caught_up":
+            return address_of(event.caught_up.address), event.caught_up
+        case "opened":
+            return address_of(event.opened.address), event.opened
+        case None:
+            raise FieldError("event", "is of an unknown kind")
+
+
 def status_of(message: events_pb2.OrderStatus) -> StatusInput:
     """A status from its message.
 
@@ -116,5 +145,3 @@ def _amount(field: str, text: str) -> Decimal:
         return parse_amount(text)
     except AmountError as error:
         raise FieldError(field, str(error)) from None
-
-

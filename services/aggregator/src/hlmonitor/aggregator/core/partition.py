@@ -199,15 +199,18 @@ class Partition:
             )
 
     def tick(self, now: Now) -> None:
-        """Let timers run out, removals take effect, and position caches be written."""
+        """Let the orders' timers run out."""
         for address, identity in self.decider.due(now):
             wallet = self.wallets.get(Address(address))
             order = wallet.orders.get(identity) if wallet else None
             if wallet and order and order.scheduled_s is not None and order.scheduled_s <= now.mono_s:
                 order.scheduled_s = None
                 self.decider.decide(wallet, order, now)
-        for wallet in list(self.wallets.values()):
-            self._tick_wallet(wallet, now)
+
+    def sweep(self, now: Now) -> None:
+        """Let removals take effect and position caches be written; looks at every wallet, so not at every tick."""
+        for wallet in self.wallets.values():
+            self._sweep_wallet(wallet, now)
 
     def take_requests(self) -> list[Request]:
         """What to ask of gateways since the last call."""
@@ -219,7 +222,7 @@ class Partition:
         tally, self.decider.tally = self.decider.tally, Tally()
         return tally
 
-    def _tick_wallet(self, wallet: Wallet, now: Now) -> None:
+    def _sweep_wallet(self, wallet: Wallet, now: Now) -> None:
         removed_at_ms = wallet.entry.removed_at_ms if wallet.entry else None
         if removed_at_ms is not None and now.wall_ms >= removed_at_ms + self.remove_grace_s * 1000:
             self._drop(wallet, now)

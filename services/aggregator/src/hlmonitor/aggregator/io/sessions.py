@@ -1,0 +1,85 @@
+"""The gateways' streams: what is to be said to each, bounded by saying only the newest."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+
+from hlmonitor.aggregator.core.requests import BackfillRequest, Request
+from hlmonitor.domain.addresses import Address
+from hlmonitor.v1 import events_pb2, ingest_pb2
+
+MAX_REPLIES = 10_000
+"""Replies that wait for a gateway that does not read; past it its stream is ended and it starts anew."""
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One stream of one gateway."""
+
+    incarnation: str = ""
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    is_full: bool = False
+    _acks: dict[int, ingest_pb2.Ack] = field(default_factory=dict)
+    _replies: deque[ingest_pb2.BatchReply] = field(default_factory=deque)
+
+    def ack(self, partition: int, epoch: int, through_seq: int) -> None:
+        """Acknowledge a partition's events; an earlier acknowledgement that was not sent is replaced."""
+        self._acks[partition] = ingest_pb2.Ack(partition=partition, epoch=epoch, through_seq=through_seq)
+        self.wake.set()
+
+    def say(self, reply: ingest_pb2.BatchReply) -> None:
+        """Send a reply in turn."""
+        if len(self._replies) >= MAX_REPLIES:
+            self.is_full = True
+        else:
+            self._replies.append(reply)
+        self.wake.set()
+
+    def take(self) -> list[ingest_pb2.BatchReply]:
+        """Everything that is to be sent now."""
+        replies = [*self._replies, *(ingest_pb2.BatchReply(ack=ack) for ack in self._acks.values())]
+        self._replies.clear()
+        self._acks.clear()
+        self.wake.clear()
+        return replies
+
+
+@dataclass(slots=True)
+class Sessions:
+    """The open streams, and which of them serves a wallet."""
+
+    _serving: dict[Address, Session] = field(default_factory=dict)
+
+    def serves(self, address: Address, session: Session) -> None:
+        """The wallet's events come by this stream now."""
+        self._serving[address] = session
+
+    def closed(self, session: Session) -> None:
+        """The stream is gone."""
+        for address in [address for address, server in self._serving.items() if server is session]:
+            del self._serving[address]
+
+    def ask(self, request: Request) -> bool:
+        """Pass a request to the gateway that serves the wallet. False: nobody does, so it asks again when it opens."""
+        session = self._serving.get(request.address)
+        if session is None:
+            return False
+        session.say(_reply(request))
+        return True
+
+
+def _reply(request: Request) -> ingest_pb2.BatchReply:
+    feed = events_pb2.Feed.ValueType(request.feed)
+    if isinstance(request, BackfillRequest):
+        return ingest_pb2.BatchReply(
+            backfill=ingest_pb2.Backfill(address=request.address, feed=feed, from_ms=request.from_ms, oids=request.oids)
+        )
+    return ingest_pb2.BatchReply(
+        resume=ingest_pb2.Resume(
+            address=request.address,
+            feed=feed,
+            watermark_ms=request.watermark_ms,
+            gaps=[ingest_pb2.OpenGap(from_ms=from_ms, reason=reason) for from_ms, reason in request.gaps],
+            open_oids=request.open_oids,
+        )
+    )

@@ -1,0 +1,39 @@
+"""What the aggregator can be told."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from hlmonitor.aggregator.core.triggers import Patience
+from hlmonitor.runtime.settings import Duration, ServiceSettings
+
+
+class AggregatorSettings(ServiceSettings):
+    """Settings of the aggregator."""
+
+    nats_url: str = Field("nats://127.0.0.1:4222", description="NATS server, or several separated by commas")
+    writer: str = Field("127.0.0.1:16820", description="host:port of the writer's gRPC server")
+    listen: str = Field("127.0.0.1:0", description="host:port of the gRPC server; port 0 takes a free one")
+    advertise: str = Field("", description="host:port that gateways use to reach it; default: where it listens")
+    venue_rest_url: str = Field("https://api.hyperliquid.xyz", description="the venue's REST endpoint, for metadata")
+    local_address: str = Field("", description="local address to leave through to the venue; default: any")
+    rest_weight_per_minute: int = Field(200, ge=20, description="share of the egress IP's REST weight, per minute")
+    metadata_reload: Duration = Field(7200.0, description="how often symbols and dexes are read again")
+    mids_reload: Duration = Field(5.0, description="how often mid prices are read")
+    order_timeout: Duration = Field(
+        300.0, description="without an end for this long, an order's fills go out as partial"
+    )
+    status_grace: Duration = Field(10.0, description="how long an ended order waits for fills that are missing")
+    remove_grace: Duration = Field(300.0, description="how long a wallet is still watched after its removal")
+    publish_concurrency: int = Field(128, ge=1, description="wallets whose signals are published at the same time")
+    signal_retention: Duration = Field(7 * 86400.0, description="how long the stream HL_SIGNALS keeps messages")
+    legacy: bool = Field(default=True, description="also publish the original's message on hl_address_signal")
+    legacy_on_doubt: Literal["skip", "send"] = Field(
+        "skip", description="the original's message for a signal that a crashed owner may have published"
+    )
+    stop_flush: Duration = Field(5.0, description="how long a partition that moves away may take to publish its rest")
+
+    @property
+    def patience(self) -> Patience:
+        """The waiting times of orders."""
+        return Patience(order_timeout_s=self.order_timeout, status_grace_s=self.status_grace)
