@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Sequence
 
     from .dice import Dice
@@ -46,10 +47,14 @@ F = TypeVar("F", bound=SplittableFrame)
 
 
 class FaultyLine(Generic[F]):
-    """The line to one connection. What is held back overtakes nothing for longer than the bound."""
+    """The line to one connection. A frame that is held back is late by the bound at most.
 
-    def __init__(self, dice: Dice) -> None:
+    What happened is counted by kind in `counts`.
+    """
+
+    def __init__(self, dice: Dice, counts: Counter[str]) -> None:
         self._dice = dice
+        self._counts = counts
         self._held: list[tuple[int, F]] = []
 
     @property
@@ -64,7 +69,7 @@ class FaultyLine(Generic[F]):
         out: list[F] = []
         for part in self._split(frame, config):
             out += self._send(self._shuffle(part, config), config, now_ms)
-            if self._happens(config.duplicate):
+            if self._happens("duplicate", config.duplicate):
                 out += self._send(part, config, now_ms)
         return out
 
@@ -80,22 +85,25 @@ class FaultyLine(Generic[F]):
         due, self._held = [frame for _, frame in self._held], []
         return due
 
-    def _happens(self, chance: float) -> bool:
-        return chance > 0 and self._dice.randrange(_MILLION) < chance * _MILLION
+    def _happens(self, kind: str, chance: float) -> bool:
+        happens = chance > 0 and self._dice.randrange(_MILLION) < chance * _MILLION
+        if happens:
+            self._counts[kind] += 1
+        return happens
 
     def _split(self, frame: F, config: FaultConfig) -> list[F]:
-        if len(frame.entries) < 2 or not self._happens(config.split):  # noqa: PLR2004 two parts need two rows
+        if len(frame.entries) < 2 or not self._happens("split", config.split):  # noqa: PLR2004 two parts need two rows
             return [frame]
         cut = self._dice.randint(1, len(frame.entries) - 1)
         return [frame.with_entries(frame.entries[:cut]), frame.with_entries(frame.entries[cut:])]
 
     def _shuffle(self, frame: F, config: FaultConfig) -> F:
-        if not self._happens(config.reorder):
+        if not self._happens("shuffle", config.reorder):
             return frame
         return frame.with_entries(sorted(frame.entries, key=lambda _: self._dice.randrange(_MILLION)))
 
     def _send(self, frame: F, config: FaultConfig, now_ms: int) -> list[F]:
-        if not self._happens(config.reorder):
+        if not self._happens("hold_back", config.reorder):
             return [frame]
         self._held.append((now_ms + self._dice.randint(1, max(1, config.reorder_ms)), frame))
         return []

@@ -36,7 +36,7 @@ class Connection:
         self.closed_by: str | None = None
         self._request = request
         self._stats = stats
-        self._line: FaultyLine[Frame] = FaultyLine(dice)
+        self._line: FaultyLine[Frame] = FaultyLine(dice, stats.faults)
         self._outbox: deque[bytes] = deque()
         self._outbox_frames = outbox_frames
         self._ready = asyncio.Event()
