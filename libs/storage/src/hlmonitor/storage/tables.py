@@ -122,12 +122,16 @@ hl_void_signal = Table(
     Column("address", name(42), nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("subject", name(255), nullable=False),
+    Column("payload", Body, nullable=False),
     Column("partition_id", SmallInteger, nullable=False),
     Column("published_seq", BigInteger),
     Column("created_ms", BigInteger, nullable=False),
     Index("idx_void_unpublished", "partition_id", "published_seq"),
 )
-"""Numbers of signals whose data could not be stored: they are published as void, so that numbering stays dense."""
+"""What is published under the numbers of signals whose data could not be stored, so that numbering stays dense.
+
+Not among the signals: a reader of `hl_address_signals` must never meet a row without a trade.
+"""
 
 hl_dead_letter = Table(
     "hl_dead_letter",

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Literal, NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict
 
-from sqlalchemy import and_, bindparam, func, select, update
+from sqlalchemy import Column, Select, and_, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hlmonitor.storage.dialects import KEYS_AT_ONCE, among, insert_if_absent
@@ -63,6 +63,16 @@ class StoredFill(NamedTuple):
     uncounted: bool
 
 
+class Floor(NamedTuple):
+    """Which fills are recent: those later than their wallet's least watermark less `overlap_ms`.
+
+    A wallet without a watermark: later than `without_watermark_ms` (venue time).
+    """
+
+    overlap_ms: int
+    without_watermark_ms: int
+
+
 class EndPosition(NamedTuple):
     """What a fill left of a position, and what it found."""
 
@@ -72,6 +82,9 @@ class EndPosition(NamedTuple):
     tid: int
     start: Decimal
     end: Decimal
+
+
+_STORED = [hl_fill.c[field] for field in StoredFill._fields]
 
 
 async def add(connection: AsyncConnection, rows: Sequence[FillValues]) -> int:
@@ -107,38 +120,47 @@ async def of_open_orders(connection: AsyncConnection, partition: int) -> list[St
     """All fills of the partition's orders that have a row that is not finished."""
     rows = hl_order_aggregation.c
     unfinished = select(rows.order_id).where(rows.partition_id == partition, rows.finished.is_(False)).distinct()
-    table = hl_fill.c
-    query = select(
-        table.digest, table.body, table.order_id, table.close_number, table.open_number, table.uncounted
-    ).where(table.order_id.in_(unfinished))
+    query = select(*_STORED).where(hl_fill.c.order_id.in_(unfinished))
     return [StoredFill(*row) for row in await connection.execute(query)]
 
 
-async def recent_digests(
-    connection: AsyncConnection, partition: int, overlap_ms: int, without_watermark_from_ms: int
-) -> list[bytes]:
-    """Identities of the fills later than their wallet's least watermark less the overlap.
+async def without_order(connection: AsyncConnection, partition: int, floor: Floor) -> list[StoredFill]:
+    """Recent fills that no signal took and whose order has no row: all of the order is older than `watch_from`."""
+    rows = hl_order_aggregation.c
+    has_row = select(rows.id).where(rows.order_id == hl_fill.c.order_id).exists()
+    query = (await _recent(connection, partition, floor, _STORED)).where(
+        hl_fill.c.close_number.is_(None), hl_fill.c.open_number.is_(None), ~has_row
+    )
+    return [StoredFill(*row) for row in await connection.execute(query)]
 
-    Wallets without a watermark: later than `without_watermark_from_ms` (venue time).
-    """
+
+async def recent(connection: AsyncConnection, partition: int, floor: Floor) -> list[tuple[bytes, bytes]]:
+    """Digests and order ids of the fills above the floor."""
+    query = await _recent(connection, partition, floor, (hl_fill.c.digest, hl_fill.c.order_id))
+    return [(digest, order_id) for digest, order_id in await connection.execute(query)]
+
+
+async def _recent(
+    connection: AsyncConnection, partition: int, floor: Floor, columns: Sequence[Column[Any]]
+) -> Select[*tuple[Any, ...]]:
     least = (
-        select(hl_watermark.c.address, (func.min(hl_watermark.c.watermark_ms) - overlap_ms).label("floor"))
+        select(hl_watermark.c.address, (func.min(hl_watermark.c.watermark_ms) - floor.overlap_ms).label("floor"))
         .where(hl_watermark.c.partition_id == partition)
         .group_by(hl_watermark.c.address)
         .subquery()
     )
     lowest = await connection.scalar(select(func.min(least.c.floor)))
-    start = without_watermark_from_ms if lowest is None else min(int(lowest), without_watermark_from_ms)
-    query = (
-        select(hl_fill.c.digest)
+    # The bound over all wallets lets the database read a range of one index.
+    start = floor.without_watermark_ms if lowest is None else min(int(lowest), floor.without_watermark_ms)
+    return (
+        select(*columns)
         .join(least, least.c.address == hl_fill.c.address, isouter=True)
         .where(
             hl_fill.c.partition_id == partition,
             hl_fill.c.time_ms > start,
-            hl_fill.c.time_ms > func.coalesce(least.c.floor, without_watermark_from_ms),
+            hl_fill.c.time_ms > func.coalesce(least.c.floor, floor.without_watermark_ms),
         )
     )
-    return list((await connection.scalars(query)).all())
 
 
 async def last_positions(connection: AsyncConnection, partition: int) -> list[EndPosition]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple, TypedDict
 
-from sqlalchemy import Table, Update, bindparam, literal, select, update
+from sqlalchemy import Table, Update, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hlmonitor.storage.dialects import KEYS_AT_ONCE, among, insert_if_absent
@@ -45,6 +45,7 @@ class VoidValues(TypedDict):
     address: str
     number: int
     subject: str
+    payload: bytes
     partition_id: int
     created_ms: int
 
@@ -57,7 +58,7 @@ class Published(TypedDict):
 
 
 class Numbered(NamedTuple):
-    """Which number a signal has, and the bytes that are published (empty for a void one)."""
+    """Which number a signal has, and the bytes that are published."""
 
     signal_id: str
     address: str
@@ -66,7 +67,7 @@ class Numbered(NamedTuple):
 
 
 class Unpublished(NamedTuple):
-    """A signal that was never confirmed. A void one has an empty payload and no columns."""
+    """A signal that was never confirmed. The columns of a void one are empty."""
 
     signal_id: str
     address: str
@@ -95,12 +96,12 @@ async def stored(connection: AsyncConnection, signal_ids: Sequence[str]) -> dict
             select(real.signal_id, real.address, real.number, real.payload).where(
                 among(connection, real.signal_id, some)
             ),
-            select(void.signal_id, void.address, void.number, literal("")).where(
+            select(void.signal_id, void.address, void.number, void.payload).where(
                 among(connection, void.signal_id, some)
             ),
         ):
             for signal_id, address, number, payload in await connection.execute(query):
-                found[signal_id] = Numbered(signal_id, address, number, payload or b"")
+                found[signal_id] = Numbered(signal_id, address, number, payload)
     return found
 
 
@@ -131,15 +132,15 @@ async def unpublished(connection: AsyncConnection, partition: int) -> list[Unpub
         real.partition_id == partition, real.signal_id.is_not(None), real.published_seq.is_(None)
     )
     signals = [Unpublished(*row) for row in await connection.execute(waiting)]
-    voids = select(void.signal_id, void.address, void.number, void.subject, void.created_ms).where(
+    voids = select(void.signal_id, void.address, void.number, void.subject, void.payload, void.created_ms).where(
         void.partition_id == partition, void.published_seq.is_(None)
     )
     zero = Decimal(0)
     for row in await connection.execute(voids):
-        signal_id, address, number, subject, created_ms = row
+        signal_id, address, number, subject, payload, created_ms = row
         signals.append(
             Unpublished(
-                signal_id, address, number, subject, b"", "", "", "", "", "", zero, zero, zero, zero, created_ms
+                signal_id, address, number, subject, payload, "", "", "", "", "", zero, zero, zero, zero, created_ms
             )
         )
     return sorted(signals, key=lambda signal: (signal.address, signal.number))

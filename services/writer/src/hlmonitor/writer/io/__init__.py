@@ -1,0 +1,1 @@
+"""The writer's edges: messages to rows, the transaction, the gRPC service."""

@@ -1,0 +1,92 @@
+"""Patience with the database: what may pass is tried again, and health and log say so."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import stamina
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from hlmonitor.runtime.health import Component
+from hlmonitor.runtime.logs import Log
+from hlmonitor.storage import Database, is_data_error
+
+T = TypeVar("T")
+
+FIRST_WAIT_S = 0.05
+LONGEST_WAIT_S = 2.0
+WATCH_EVERY_S = 5.0
+WATCH_TIMEOUT_S = 5.0
+
+PASSING = (SQLAlchemyError, OSError, TimeoutError)
+"""What drivers raise when the server is away or refuses; data errors are told apart by `is_data_error`."""
+
+
+class StoppingError(Exception):
+    """The writer is stopping: what was asked is not done, ask its successor."""
+
+
+@dataclass(slots=True)
+class Patience:
+    """Runs operations on one database until they succeed."""
+
+    component: Component
+    log: Log
+    timeout_s: float
+    stopping: asyncio.Event
+    _failures: int = 0
+
+    async def until_done(self, what: str, operation: Callable[[], Awaitable[T]]) -> T:
+        """The operation's result; each attempt gets `timeout_s`.
+
+        Raises:
+            StoppingError: it failed and the service is stopping.
+            Exception: the data is to blame; trying again cannot help.
+        """
+        async for attempt in stamina.retry_context(
+            on=lambda error: self._may_pass(what, error),
+            attempts=None,
+            timeout=None,
+            wait_initial=FIRST_WAIT_S,
+            wait_max=LONGEST_WAIT_S,
+            wait_jitter=FIRST_WAIT_S,
+        ):
+            with attempt:
+                if self.stopping.is_set() and attempt.num > 1:
+                    raise StoppingError(what)
+                async with asyncio.timeout(self.timeout_s):
+                    result = await operation()
+                self._works(what)
+        return result
+
+    def _may_pass(self, what: str, error: Exception) -> bool:
+        if not isinstance(error, PASSING) or is_data_error(error):
+            return False
+        self._failures += 1
+        reason = str(getattr(error, "orig", None) or error) or type(error).__name__
+        # The first failure of a row may be a deadlock or a connection that the server had closed: nothing to act on.
+        if self._failures > 1:
+            self.component.down(f"{what}: {reason}")
+        level = self.log.info if self._failures == 1 else self.log.warning
+        level("database_retry", what=what, failures=self._failures, reason=reason)
+        return True
+
+    def _works(self, what: str) -> None:
+        if self._failures > 1:
+            self.log.info("database_back", what=what, failures=self._failures)
+        self._failures = 0
+        self.component.up()
+
+
+async def watch(database: Database, patience: Patience) -> None:
+    """Ask the database for a sign of life now and then, so that health is true also when nothing is committed."""
+    while True:
+        await asyncio.sleep(WATCH_EVERY_S)
+        await patience.until_done("look", lambda: _look(database))
+
+
+async def _look(database: Database) -> None:
+    async with asyncio.timeout(WATCH_TIMEOUT_S), database.read() as connection:
+        await connection.execute(text("SELECT 1"))

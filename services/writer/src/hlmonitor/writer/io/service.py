@@ -1,0 +1,168 @@
+"""The gRPC service: each rejected request says what was wrong, in which field, and whether to ask again."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import NoReturn, TypeAlias, TypeVar
+
+import grpc
+
+from hlmonitor.domain.partitions import PARTITIONS
+from hlmonitor.runtime.logs import Log
+from hlmonitor.storage import Database
+from hlmonitor.storage.dao import partitions
+from hlmonitor.storage.dao.fills import Floor
+from hlmonitor.v1 import storage_pb2, storage_pb2_grpc
+from hlmonitor.writer.io.committer import Committer
+from hlmonitor.writer.io.load import read_partition
+from hlmonitor.writer.io.retries import Patience, StoppingError
+from hlmonitor.writer.settings import WriterSettings
+
+DETAIL_KEY = "hlmonitor-refused-bin"
+"""Trailing metadata of a failed call: a serialized storage.proto Refused."""
+
+SERVICE_NAME = storage_pb2.DESCRIPTOR.services_by_name["Storage"].full_name
+Reason = storage_pb2.Refused.Reason
+
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+Context: TypeAlias = grpc.aio.ServicerContext[Q, R]
+
+
+class _StaleEpochError(Exception):
+    def __init__(self, current: int) -> None:
+        super().__init__()
+        self.current = current
+
+
+@dataclass(slots=True)
+class StorageService(storage_pb2_grpc.StorageServicer):
+    """Storage of storage.proto."""
+
+    database: Database
+    committer: Committer
+    patience: Patience
+    settings: WriterSettings
+    log: Log
+    loads: asyncio.Semaphore
+
+    async def AcquireEpoch(  # noqa: N802 the name is gRPC's
+        self,
+        request: storage_pb2.AcquireEpochRequest,
+        context: Context[storage_pb2.AcquireEpochRequest, storage_pb2.AcquireEpochResponse],
+    ) -> storage_pb2.AcquireEpochResponse:
+        """Raise the partition's epoch."""
+        if request.partition >= PARTITIONS:
+            await _reject_partition(context, request.partition)
+        try:
+            epoch = await self.patience.until_done("acquire", lambda: self._acquire(request))
+        except StoppingError:
+            await _reject_stopping(context)
+        self.log.info("partition_acquired", partition=request.partition, epoch=epoch, owner=request.owner)
+        return storage_pb2.AcquireEpochResponse(epoch=epoch)
+
+    async def LoadPartition(  # noqa: N802 the name is gRPC's
+        self,
+        request: storage_pb2.LoadPartitionRequest,
+        context: Context[storage_pb2.LoadPartitionRequest, storage_pb2.LoadPartitionResponse],
+    ) -> AsyncIterator[storage_pb2.LoadPartitionResponse]:
+        """Everything of the partition, as one snapshot."""
+        if request.partition >= PARTITIONS:
+            await _reject_partition(context, request.partition)
+        async with self.loads:
+            try:
+                items = await self.patience.until_done("load", lambda: self._load(request))
+            except StoppingError:
+                await _reject_stopping(context)
+            except _StaleEpochError as stale:
+                refused = storage_pb2.Refused(
+                    reason=Reason.REASON_STALE_EPOCH,
+                    detail=f"partition {request.partition} is at epoch {stale.current}",
+                    field="epoch",
+                    current_epoch=stale.current,
+                )
+                await _reject(context, grpc.StatusCode.FAILED_PRECONDITION, refused)
+            for item in items:
+                yield item
+
+    async def Commit(  # type: ignore[override]  # noqa: N802 replies are written as they come, which the stub has no type for
+        self,
+        request_iterator: AsyncIterator[storage_pb2.CommitBatch],
+        context: Context[storage_pb2.CommitBatch, storage_pb2.CommitReply],
+    ) -> None:
+        """Answer each batch when its transaction is committed; a full queue means that the stream is not read."""
+        # Only one write of a stream may be under way.
+        writing = asyncio.Lock()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                async for batch in request_iterator:
+                    if problem := _problem(batch):
+                        async with writing:
+                            await context.write(_invalid(batch, *problem))
+                        continue
+                    await self.committer.admit()
+                    tasks.create_task(self._answer(batch, context, writing))
+        except* StoppingError:
+            await _reject_stopping(context)
+
+    async def _answer(
+        self,
+        batch: storage_pb2.CommitBatch,
+        context: Context[storage_pb2.CommitBatch, storage_pb2.CommitReply],
+        writing: asyncio.Lock,
+    ) -> None:
+        reply = await self.committer.commit(batch)
+        async with writing:
+            await context.write(reply)
+
+    async def _acquire(self, request: storage_pb2.AcquireEpochRequest) -> int:
+        async with self.database.write() as connection:
+            return await partitions.acquire(connection, request.partition, request.owner, _now_ms())
+
+    async def _load(self, request: storage_pb2.LoadPartitionRequest) -> list[storage_pb2.LoadPartitionResponse]:
+        floor = Floor(
+            overlap_ms=int(self.settings.known_overlap * 1000),
+            without_watermark_ms=_now_ms() - int(self.settings.known_without_watermark * 1000),
+        )
+        async with self.database.read() as connection:
+            current = await partitions.current_epoch(connection, request.partition)
+            if current != request.epoch:
+                raise _StaleEpochError(current)
+            return await read_partition(connection, request.partition, floor)
+
+
+def _problem(batch: storage_pb2.CommitBatch) -> tuple[str, str] | None:
+    """What makes a batch unreadable as a whole: the field and a sentence."""
+    if batch.partition >= PARTITIONS:
+        return "partition", f"there is no partition {batch.partition}, the last one is {PARTITIONS - 1}"
+    if batch.epoch == 0:
+        return "epoch", "the epoch is missing: acquire the partition first"
+    if batch.number == 0:
+        return "number", "the number is missing: batches count from 1"
+    return None
+
+
+def _invalid(batch: storage_pb2.CommitBatch, field: str, detail: str) -> storage_pb2.CommitReply:
+    refused = storage_pb2.Refused(reason=Reason.REASON_INVALID, detail=detail, field=field, retryable=False)
+    return storage_pb2.CommitReply(partition=batch.partition, epoch=batch.epoch, number=batch.number, refused=refused)
+
+
+async def _reject_partition(context: Context[Q, R], partition: int) -> NoReturn:
+    detail = f"there is no partition {partition}, the last one is {PARTITIONS - 1}"
+    refused = storage_pb2.Refused(reason=Reason.REASON_INVALID, detail=detail, field="partition")
+    await _reject(context, grpc.StatusCode.INVALID_ARGUMENT, refused)
+
+
+async def _reject_stopping(context: Context[Q, R]) -> NoReturn:
+    refused = storage_pb2.Refused(detail="the writer is stopping", retryable=True)
+    await _reject(context, grpc.StatusCode.UNAVAILABLE, refused)
+
+
+async def _reject(context: Context[Q, R], code: grpc.StatusCode, refused: storage_pb2.Refused) -> NoReturn:
+    await context.abort(code, refused.detail, ((DETAIL_KEY, refused.SerializeToString()),))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
