@@ -1,0 +1,289 @@
+"""Batches, acknowledgements, publishing order, and what a new owner knows."""
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+from aggregates import START_MS, WHALE, Desk, FixedMarkets, fill_message
+
+from hlmonitor.aggregator.core.acks import AckLedger
+from hlmonitor.aggregator.core.batch import Outbox
+from hlmonitor.aggregator.core.convert import FieldError, fill_of, input_of
+from hlmonitor.aggregator.core.partition import Partition
+from hlmonitor.aggregator.core.payload import legacy_json
+from hlmonitor.aggregator.core.publishing import PublishQueue
+from hlmonitor.aggregator.core.requests import ResumeRequest
+from hlmonitor.aggregator.core.restore import Restorer
+from hlmonitor.domain.fills import digest_of
+from hlmonitor.domain.orders import order_id, order_of
+from hlmonitor.domain.watch import WatchEntry
+from hlmonitor.v1 import events_pb2, storage_pb2
+
+
+def test_batch_in_flight_is_frozen_and_the_next_waits_for_it() -> None:
+    desk = Desk()
+    outbox = desk.partition.outbox
+    desk.fill(tid=1, sz="0.4")
+    first = outbox.freeze(desk.now_s)
+    assert first is not None
+    before = first.message.SerializeToString(deterministic=True)
+    desk.fill(tid=2, sz="0.6", start_position="0.4")
+    desk.status()
+    assert outbox.freeze(desk.now_s) is None
+    assert first.message.SerializeToString(deterministic=True) == before
+    assert outbox.done(1, []) == []
+    second = outbox.freeze(desk.now_s)
+    assert second is not None
+    assert [row.number for row in outbox.done(2, [])] == [1]
+
+
+def test_signal_carries_the_marks_of_all_its_fills() -> None:
+    desk = Desk()
+    desk.fill(tid=1, sz="0.4")
+    desk.commit()
+    desk.fill(tid=2, sz="0.6", start_position="0.4")
+    desk.status()
+    desk.commit()
+    unit = desk.batches[-1].units[0]
+    stored = digest_of(fill_of(fill_message(tid=1, sz="0.4").SerializeToString()))
+    assert [(mark.digest, mark.number) for mark in unit.marks] == [(stored, 1)]
+    assert [row.open_number for row in unit.fills] == [1]
+    assert (unit.rows[0].finished, unit.rows[0].signal_sent, unit.rows[0].direction) == (True, True, "Open Long")
+    assert len(msgspec.json.decode(unit.rows[0].fills_json)) == 2
+
+
+def test_answer_to_another_batch_releases_nothing() -> None:
+    desk = Desk()
+    desk.fill()
+    desk.status()
+    desk.partition.outbox.freeze(desk.now_s)
+    assert desk.partition.outbox.done(7, []) == []
+    assert [row.number for row in desk.partition.outbox.done(1, [])] == [1]
+
+
+def test_dead_lettered_signal_is_replaced_by_a_void_of_its_number() -> None:
+    desk = Desk()
+    desk.fill()
+    desk.status()
+    batch = desk.partition.outbox.freeze(desk.now_s)
+    assert batch is not None
+    letter = storage_pb2.DeadLetter(reason="22003", signal_ids=[batch.signals[0].signal_id])
+    assert desk.partition.outbox.done(1, [letter]) == []
+    (void,) = desk.signals()
+    assert (void["number"], void["kind"], void["reason"]) == (1, "void", "22003")
+
+
+def test_event_is_acknowledged_when_everything_open_at_its_receipt_is_committed() -> None:
+    desk = Desk()
+    outbox, ledger = desk.partition.outbox, AckLedger()
+    desk.fill(tid=1, sz="0.4")
+    ledger.receive(1, outbox.needs_batch)
+    outbox.freeze(desk.now_s)
+    desk.fill(tid=1, sz="0.4")
+    ledger.receive(2, outbox.needs_batch)
+    desk.fill(tid=2, sz="0.6", start_position="0.4")
+    ledger.receive(3, outbox.needs_batch)
+    assert ledger.committed(outbox.committed) is None
+    outbox.done(1, [])
+    assert ledger.committed(outbox.committed) == 2
+    outbox.freeze(desk.now_s)
+    outbox.done(2, [])
+    assert ledger.committed(outbox.committed) == 3
+
+
+def test_window_that_is_sent_again_is_acknowledged_again() -> None:
+    ledger = AckLedger()
+    for seq in (1, 2, 3):
+        ledger.receive(seq, 1)
+    for seq in (1, 2, 3):
+        ledger.receive(seq, 2)
+    assert ledger.committed(1) is None
+    assert ledger.committed(2) == 3
+
+
+def _row(number: int) -> storage_pb2.SignalRow:
+    return storage_pb2.SignalRow(signal_id=str(number), address=WHALE, number=number)
+
+
+def test_signals_are_published_in_number_order_whatever_the_order_of_commits() -> None:
+    queue = PublishQueue()
+    queue.add(_row(2))
+    assert queue.head() is None
+    queue.add(_row(1))
+    assert queue.head() == _row(1)
+    queue.confirmed(10)
+    assert (queue.head(), queue.last_seq) == (_row(2), 10)
+
+
+def test_refusal_with_our_number_in_the_stream_means_published() -> None:
+    queue = PublishQueue(next_number=5)
+    queue.add(_row(5))
+    assert not queue.refused(last_seq=40, last_number=4)
+    assert queue.refused(last_seq=41, last_number=5)
+    queue.add(_row(4))
+    queue.confirmed(41)
+    assert len(queue) == 0
+
+
+def _reborn(desk: Desk, *, watch_from_ms: int = 0) -> Desk:
+    """A new owner that has what the writer would return of the desk's commits."""
+    desk.commit()
+    heir = Desk(watch_from_ms=watch_from_ms, now_s=desk.now_s)
+    heir.partition = Partition(0, Outbox(0, 2), FixedMarkets())
+    heir.partition.watch({WHALE: WatchEntry(address=WHALE, watch_from_ms=watch_from_ms)}, heir.now)
+    restorer = Restorer(heir.partition, heir.now)
+    for item in stored(desk.batches):
+        restorer.take(item)
+    restorer.finish()
+    return heir
+
+
+def stored(batches: list[storage_pb2.CommitBatch]) -> list[storage_pb2.LoadPartitionResponse]:
+    """What the writer's LoadPartition answers after these batches (the writer's own tests pin that it does)."""
+    fills: dict[bytes, storage_pb2.FillRow] = {}
+    finished: set[bytes] = set()
+    statuses: dict[bytes, storage_pb2.StatusRow] = {}
+    number = 0
+    for unit in (unit for batch in batches for unit in batch.units):
+        fills |= {row.digest: row for row in unit.fills}
+        for mark in unit.marks:
+            name = "close_number" if mark.leg == storage_pb2.LEG_CLOSE else "open_number"
+            setattr(fills[mark.digest], name, mark.number)
+        finished |= {row.order_id for row in unit.rows if row.finished}
+        statuses |= {row.order_id: row for row in unit.statuses}
+        number = max([number, *(row.number for row in unit.signals)])
+    known = b"".join(row.digest + row.order_id for row in fills.values() if row.order_id in finished)
+    return [
+        storage_pb2.LoadPartitionResponse(counter=storage_pb2.AddressCounter(address=WHALE, next_number=number + 1)),
+        storage_pb2.LoadPartitionResponse(known_fills=known),
+        *(storage_pb2.LoadPartitionResponse(fill=row) for row in fills.values() if row.order_id not in finished),
+        *(storage_pb2.LoadPartitionResponse(status=row) for row in statuses.values() if not row.resolved),
+    ]
+
+
+def test_new_owner_finishes_what_the_old_one_began() -> None:
+    desk = Desk()
+    desk.fill(sz="0.4", tid=1)
+    heir = _reborn(desk)
+    heir.fill(sz="0.4", tid=1)
+    heir.fill(sz="0.6", tid=2, start_position="0.4")
+    heir.status()
+    (signal,) = heir.signals()
+    assert (signal["size"], signal["complete"], signal["number"]) == ("1", True, 1)
+
+
+def test_new_owner_knows_a_status_that_came_before_its_fills() -> None:
+    desk = Desk()
+    desk.status()
+    heir = _reborn(desk)
+    heir.fill()
+    (signal,) = heir.signals()
+    assert (signal["complete"], signal["trigger"]) == (True, "status")
+
+
+def test_new_owner_repeats_no_signal() -> None:
+    desk = Desk()
+    desk.fill()
+    desk.status()
+    heir = _reborn(desk)
+    heir.fill()
+    heir.status()
+    heir.wait(20)
+    assert heir.signals() == []
+    assert [gap for batch in heir.batches for gap in batch.gaps] == []
+
+
+def test_new_owner_of_a_partial_sends_just_the_remainder() -> None:
+    desk = Desk(order_timeout_s=5)
+    desk.fill(sz="0.4", tid=1)
+    desk.wait(6)
+    heir = _reborn(desk)
+    heir.fill(sz="0.6", tid=2, start_position="0.4")
+    heir.status()
+    (signal,) = heir.signals()
+    assert (signal["size"], signal["number"], signal["complete"]) == ("0.6", 2, True)
+
+
+def test_caught_up_moves_the_watermark_and_closes_the_gap_it_covers() -> None:
+    desk = Desk(watch_from_ms=START_MS)
+    feed = events_pb2.FEED_USER_FILLS
+    desk.partition.gap(events_pb2.Gap(address=WHALE, feed=feed, from_ms=START_MS + 10, reason="reconnect"), desk.now)
+    desk.partition.caught_up(
+        events_pb2.CaughtUp(address=WHALE, feed=feed, from_ms=START_MS + 20, through_ms=START_MS + 90)
+    )
+    assert desk.partition.wallets[WHALE].gaps
+    desk.partition.caught_up(events_pb2.CaughtUp(address=WHALE, feed=feed, from_ms=START_MS, through_ms=START_MS + 90))
+    assert not desk.partition.wallets[WHALE].gaps
+    desk.commit()
+    assert [gap.state for gap in desk.batches[-1].gaps] == ["open", "covered"]
+    assert [row.watermark_ms for row in desk.batches[-1].watermarks] == [START_MS + 90]
+    desk.partition.opened(WHALE)
+    resumes = desk.partition.take_requests()
+    assert [request.watermark_ms for request in resumes if isinstance(request, ResumeRequest)] == [START_MS + 90, START_MS]
+
+
+def test_legacy_message_has_the_originals_fields_as_numbers() -> None:
+    desk = Desk()
+    desk.fill(sz="0.3", px="100.5", start_position="-1", dir="Close Short")
+    desk.status(orig_sz="0.3")
+    desk.commit()
+    text = legacy_json(desk.rows[0].payload).decode()
+    assert text == (
+        f'{{"address":"{WHALE}","asset_type":"futures","symbol":"BTCUSDC","coin_type":"A","direction":"close",'
+        f'"side":"SHORT","position_rate":100,"close_rate":0.3,"size":0.3,"price":100.5,"timestamp":{START_MS}}}'
+    )
+
+
+def test_position_rate_is_percent_of_the_account_value_of_the_coins_dex() -> None:
+    desk = Desk()
+    dexes = [events_pb2.DexState(dex="", account_value="1000"), events_pb2.DexState(dex="xyz", account_value="10")]
+    perps = events_pb2.AccountSnapshot.Perps(dexes=dexes)
+    desk.partition.snapshot(events_pb2.AccountSnapshot(address=WHALE, perps=perps), 1)
+    desk.fill(oid=1, tid=1)
+    desk.status(oid=1)
+    desk.fill(oid=2, tid=2, coin="xyz:CL", px="5")
+    desk.status(oid=2, coin="xyz:CL")
+    assert [signal["position_rate"] for signal in desk.signals()] == ["10", "50"]
+
+
+def test_snapshot_with_an_unusable_number_changes_nothing() -> None:
+    desk = Desk()
+    good = events_pb2.AccountSnapshot.Spot(balances=[events_pb2.SpotBalance(coin="USDC", total="5")])
+    bad = events_pb2.AccountSnapshot.Spot(balances=[events_pb2.SpotBalance(coin="USDC", total="many")])
+    desk.partition.snapshot(events_pb2.AccountSnapshot(address=WHALE, spot=good), 1)
+    desk.partition.snapshot(events_pb2.AccountSnapshot(address=WHALE, spot=bad), 2)
+    assert desk.partition.wallets[WHALE].account.spot_total_usd(FixedMarkets()) == Decimal(5)
+    assert desk.partition.take_tally().snapshot_errors == {"spot": 1}
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"px": "abc"}, "px"),
+        ({"sz": "0"}, "sz"),
+        ({"sz": "NaN"}, "sz"),
+        ({"fee": "1e99"}, "fee"),
+        ({"side": events_pb2.SIDE_UNSPECIFIED}, "side"),
+        ({"address": "0x12"}, "address"),
+        ({"coin": ""}, "coin"),
+        ({"start_position": None}, "start_position"),
+        ({"oid": None}, "oid"),
+    ],
+)
+def test_unusable_fill_is_refused_with_the_field_named(fields: dict[str, object], field: str) -> None:
+    with pytest.raises(FieldError) as refusal:
+        fill_of(fill_message(**fields).SerializeToString())
+    assert refusal.value.field == field
+
+
+def test_event_without_content_and_broken_bytes_are_refused() -> None:
+    for event in (events_pb2.Event(), events_pb2.Event(fill=b"\xff\xff")):
+        with pytest.raises(FieldError):
+            input_of(event)
+
+
+def test_status_of_a_twap_and_of_its_fills_name_the_same_order() -> None:
+    fill = fill_of(fill_message(twap_id=5, oid=99).SerializeToString())
+    desk = Desk()
+    desk.status(oid=0, twap_id=5)
+    assert list(desk.partition.wallets[WHALE].orders) == [order_id(order_of(fill))]
