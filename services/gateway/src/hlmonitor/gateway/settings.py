@@ -51,7 +51,7 @@ class GatewaySettings(ServiceSettings):
     backoff_initial_s: Duration = Field(1.0, description="first delay before a connection is opened again")
     backoff_most_s: Duration = Field(30.0, description="longest such delay")
 
-    removal_grace_s: Duration = Field(300.0, description="a removed wallet stays subscribed for so long")
+    remove_grace: Duration = Field(300.0, description="a removed wallet stays subscribed for so long")
     handover_linger_s: Duration = Field(
         5.0, description="a wallet that another gateway takes over stays subscribed for so long, if there is room"
     )

@@ -193,10 +193,14 @@ class Session:
         state = self._feeds[feed]
         state.gap_told = False
         state.last_ms = max(state.last_ms, through_ms)
-        self.covered(feed, from_ms, through_ms, now_ms)
+        self._tell_caught_up(feed, from_ms, through_ms, now_ms)
 
     def covered(self, feed: pb.Feed.ValueType, from_ms: int, through_ms: int, now_ms: int) -> None:
-        """A closed stretch that was asked for was forwarded; it says nothing of the stream."""
+        """A stretch that was asked for was forwarded. Not told while the stream has a gap, which it would close."""
+        if self._feeds[feed].resumed and not self._feeds[feed].gap_told:
+            self._tell_caught_up(feed, from_ms, through_ms, now_ms)
+
+    def _tell_caught_up(self, feed: pb.Feed.ValueType, from_ms: int, through_ms: int, now_ms: int) -> None:
         told = pb.CaughtUp(address=self.address, feed=feed, from_ms=from_ms, through_ms=max(through_ms, from_ms))
         self._tell(pb.Event(received_at_ms=now_ms, caught_up=told))
 

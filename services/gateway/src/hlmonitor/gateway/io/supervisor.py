@@ -169,7 +169,7 @@ class Supervisor:
             for running in self._wallets.values():
                 running.wallet.session.tick(now, now_ms)
             self.added()
-            self._show()
+            self._judge()
             await asyncio.sleep(_TICK_S)
 
     async def drain(self, room: Notifier) -> None:
@@ -210,7 +210,7 @@ class Supervisor:
             self._start(address)
 
     def _is_over(self, entry: WatchEntry) -> bool:
-        grace_ms = self.service.settings.removal_grace_s * 1000
+        grace_ms = self.service.settings.remove_grace * 1000
         return entry.removed_at_ms is not None and entry.removed_at_ms + grace_ms <= _now_ms()
 
     def _stop_unwanted(self, wanted: set[Address], watched: Mapping[Address, WatchEntry]) -> None:
@@ -246,19 +246,22 @@ class Supervisor:
         self.pool.release(address)
         self.service.log.info("wallet_stopped", address=address, reason=reason)
 
-    def _show(self) -> None:
-        metrics, health = self.service.metrics, self.service.health
-        wallets = [running.wallet for running in self._wallets.values()]
-        connected = sum(wallet.is_connected for wallet in wallets)
-        metrics.addresses_subscribed.set(sum(wallet.session.is_acknowledged for wallet in wallets))
-        metrics.pool_manager_connection_count.set(connected)
-        metrics.websocket_connected.set(int(connected == len(wallets)))
-        metrics.message_queue_size.set(self.window.statistics().events)
-        metrics.wallets_uncovered.set(len(self._uncovered()))
-        _set(health.component("venue"), "no connection to the venue stands", bad=bool(wallets) and not connected)
+    def _judge(self) -> None:
+        health = self.service.health
+        _set(
+            health.component("venue"),
+            "no connection to the venue stands",
+            bad=bool(self._wallets) and not self._connected(),
+        )
         lost = [name for name, linked in self._links.items() if not linked.link.connected]
         why = f"not connected: {', '.join(lost)}" if self._links else "there is none"
         _set(health.component("aggregators"), why, bad=bool(lost) or not self._links)
+
+    def _connected(self) -> int:
+        return sum(running.wallet.is_connected for running in self._wallets.values())
+
+    def _subscribed(self) -> int:
+        return sum(running.wallet.session.is_acknowledged for running in self._wallets.values())
 
     def _uncovered(self) -> list[Address]:
         refused = [address for address, running in self._wallets.items() if running.wallet.refusal]
@@ -278,6 +281,15 @@ class Supervisor:
             }
             for address, running in sorted(self._wallets.items())
         ]
+
+    def add_metrics(self) -> None:
+        """Feed the gauges, each at the moment when it is read."""
+        metrics = self.service.metrics
+        metrics.addresses_subscribed.set_function(self._subscribed)
+        metrics.pool_manager_connection_count.set_function(self._connected)
+        metrics.websocket_connected.set_function(lambda: self._connected() == len(self._wallets))
+        metrics.message_queue_size.set_function(lambda: self.window.statistics().events)
+        metrics.wallets_uncovered.set_function(lambda: len(self._uncovered()))
 
     def add_status(self) -> None:
         """Show wallets, connections, windows and streams in `/status`."""
@@ -330,6 +342,7 @@ def make_supervisor(
         on_acknowledged=room.notify,
     )
     supervisor.add_status()
+    supervisor.add_metrics()
     return supervisor
 
 

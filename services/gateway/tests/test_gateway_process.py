@@ -1,0 +1,355 @@
+"""A real gateway process against the real simulator, with a recording Ingest server in the aggregator's place."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import nats
+import pytest
+import structlog
+from nats.aio.client import Client
+
+from hlmonitor.domain.addresses import Address
+from hlmonitor.domain.partitions import partition_of
+from hlmonitor.domain.watch import WatchEntry
+from hlmonitor.local.nats import NatsServer
+from hlmonitor.local.ports import free_port
+from hlmonitor.local.processes import LocalError
+from hlmonitor.local.services import ServiceProcess
+from hlmonitor.runtime.core.membership import Member
+from hlmonitor.runtime.grpc import serve_grpc
+from hlmonitor.runtime.membership import join
+from hlmonitor.runtime.watchlist import WatchList
+from hlmonitor.v1 import events_pb2 as pb
+from hlmonitor.v1 import ingest_pb2
+from hlmonitor.v1.ingest_pb2_grpc import IngestServicer, add_IngestServicer_to_server
+
+pytestmark = pytest.mark.integration
+
+FEED_NAMES = {pb.FEED_USER_FILLS: "userFills", pb.FEED_USER_TWAP_SLICE_FILLS: "userTwapSliceFills"}
+
+
+@dataclass
+class Recorder(IngestServicer):
+    """Takes everything in, answers as an aggregator does, and keeps what it was told."""
+
+    watch_from_ms: int = 0
+    refused: set[int] = field(default_factory=set)
+    acknowledges: bool = True
+    fills: list[pb.Fill] = field(default_factory=list)
+    statuses: list[pb.OrderStatus] = field(default_factory=list)
+    snapshots: list[pb.AccountSnapshot] = field(default_factory=list)
+    gaps: list[pb.Gap] = field(default_factory=list)
+    caught_up: list[pb.CaughtUp] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
+    seqs: dict[tuple[str, int], list[int]] = field(default_factory=dict)
+    requests: list[ingest_pb2.BatchReply] = field(default_factory=list)
+    """Replies to slip in before the next batch's receipt."""
+
+    async def Push(  # noqa: N802 gRPC's name
+        self,
+        request_iterator: Any,  # noqa: ANN401 the generated type is private
+        context: Any,  # noqa: ANN401, ARG002 the same
+    ) -> AsyncIterator[ingest_pb2.BatchReply]:
+        async for batch in request_iterator:
+            for reply in self._take(batch):
+                yield reply
+
+    def _take(self, batch: ingest_pb2.EventBatch) -> list[ingest_pb2.BatchReply]:
+        replies, self.requests = self.requests, []
+        through: dict[int, int] = {}
+        for partition in {event.partition for event in batch.events} & self.refused:
+            replies.append(ingest_pb2.BatchReply(not_owner=ingest_pb2.NotOwner(partition=partition)))
+        for event in batch.events:
+            if event.partition not in self.refused:
+                self.seqs.setdefault((batch.incarnation, event.partition), []).append(event.seq)
+                through[event.partition] = event.seq
+                replies += self._event(event)
+        if self.acknowledges:
+            for partition, seq in through.items():
+                ack = ingest_pb2.Ack(partition=partition, epoch=1, through_seq=seq)
+                replies.append(ingest_pb2.BatchReply(ack=ack))
+        replies.append(ingest_pb2.BatchReply(received=ingest_pb2.Received(batch=batch.batch)))
+        return replies
+
+    def _event(self, event: pb.Event) -> list[ingest_pb2.BatchReply]:
+        match event.WhichOneof("event"):
+            case "fill":
+                self.fills.append(pb.Fill.FromString(event.fill))
+            case "order_status":
+                self.statuses.append(event.order_status)
+            case "account_snapshot":
+                self.snapshots.append(event.account_snapshot)
+            case "gap":
+                self.gaps.append(event.gap)
+            case "caught_up":
+                self.caught_up.append(event.caught_up)
+            case "opened":
+                self.opened.append(event.opened.address)
+                return [self._resume(event.opened.address, feed) for feed in FEED_NAMES]
+        return []
+
+    def _resume(self, address: str, feed: pb.Feed.ValueType) -> ingest_pb2.BatchReply:
+        through = [told.through_ms for told in self.caught_up if (told.address, told.feed) == (address, feed)]
+        resume = ingest_pb2.Resume(address=address, feed=feed, watermark_ms=max([self.watch_from_ms, *through]))
+        return ingest_pb2.BatchReply(resume=resume)
+
+
+@dataclass
+class World:
+    """What a test runs in."""
+
+    directory: Path
+    client: Client
+    nats_url: str
+    recorder: Recorder
+    http: aiohttp.ClientSession
+    venue: str = ""
+
+    async def get(self, path: str) -> Any:  # noqa: ANN401 JSON
+        async with self.http.get(f"http://{self.venue}{path}") as reply:
+            return msgspec.json.decode(await reply.read())
+
+    async def post(self, path: str, body: object) -> Any:  # noqa: ANN401 JSON
+        async with self.http.post(f"http://{self.venue}{path}", data=msgspec.json.encode(body)) as reply:
+            return msgspec.json.decode(await reply.read())
+
+    async def ledger(self, kind: str) -> list[dict[str, Any]]:
+        async with self.http.get(f"http://{self.venue}/control/ledger") as reply:
+            rows = [msgspec.json.decode(line) for line in (await reply.read()).splitlines()]
+        return [row for row in rows if row["type"] == kind]
+
+    async def watch(self, addresses: list[str]) -> None:
+        for address in addresses:
+            entry = WatchEntry(address=Address(address), watch_from_ms=self.recorder.watch_from_ms)
+            assert await WatchList(self.client).put(entry, None)
+
+    @asynccontextmanager
+    async def simulator(self, **settings: object) -> AsyncIterator[ServiceProcess]:
+        port = free_port()
+        self.venue = f"127.0.0.1:{port}"
+        process = ServiceProcess(
+            "simulator", ["-m", "hlmonitor.simulator"], self.directory, {"port": port, "seed": 7} | settings
+        )
+        process.start()
+        try:
+            await process.ready()
+            self.recorder.watch_from_ms = (await self.get("/control/stats"))["time"]
+            yield process
+        finally:
+            process.kill()
+
+    @asynccontextmanager
+    async def gateway(self, **settings: object) -> AsyncIterator[ServiceProcess]:
+        base: dict[str, object] = {
+            "nats_url": self.nats_url,
+            "venue_ws_url": f"ws://{self.venue}/ws",
+            "venue_rest_url": f"http://{self.venue}",
+            "local_address": "127.0.0.2",
+            "backoff_initial_s": 0.1,
+            "resume_timeout_s": 3,
+            "rest_lag_s": 0.5,
+        }
+        process = ServiceProcess("gateway", ["-m", "hlmonitor.gateway"], self.directory, base | settings)
+        process.start()
+        try:
+            yield process
+        finally:
+            process.kill()
+
+    async def until_more_fills(self, count: int) -> None:
+        """Wait for so many more that came by the stream."""
+        seen = self._streamed()
+        await self.until(lambda: self._streamed() > seen + count)
+
+    def _streamed(self) -> int:
+        return sum(not fill.replayed for fill in self.recorder.fills)
+
+    async def until(self, condition: Callable[[], object], timeout_s: float = 30.0) -> None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not condition():  # noqa: ASYNC110 another process' state
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            log = (self.directory / "gateway.log").read_text()[-3000:]
+            pytest.fail(f"not within {timeout_s} s; the gateway's log:\n{log}")
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    recorder = Recorder()
+    with NatsServer(tmp_path) as server:
+        client = await nats.connect(server.url)
+        async with aiohttp.ClientSession() as http, serve_grpc("127.0.0.1:0", ["hlmonitor.v1.Ingest"]) as (grpc_, port):
+            add_IngestServicer_to_server(recorder, grpc_)
+            await grpc_.start()
+            member = Member(kind="aggregator", name="recorder", address=f"127.0.0.1:{port}")
+            async with join(client, member, log=structlog.stdlib.get_logger()):
+                yield World(tmp_path, client, server.url, recorder, http)
+        await client.close()
+
+
+def as_venue_row(fill: pb.Fill) -> dict[str, Any]:
+    """A forwarded fill in the ledger's form."""
+    row: dict[str, Any] = {
+        "type": "fill", "address": fill.address, "coin": fill.coin, "px": fill.px, "sz": fill.sz,
+        "side": "B" if fill.side == pb.SIDE_BUY else "A", "time": fill.time_ms, "startPosition": fill.start_position,
+        "dir": fill.dir, "closedPnl": fill.closed_pnl, "hash": fill.hash, "oid": fill.oid, "crossed": fill.crossed,
+        "fee": fill.fee, "tid": fill.tid, "feeToken": fill.fee_token,
+        "twapId": fill.twap_id if fill.HasField("twap_id") else None,
+    }  # fmt: skip
+    if fill.HasField("cloid"):
+        row["cloid"] = fill.cloid
+    if fill.HasField("liquidation"):
+        held = fill.liquidation
+        row["liquidation"] = {"liquidatedUser": held.liquidated_user, "markPx": held.mark_px, "method": held.method}
+    return row
+
+
+def key(row: dict[str, Any]) -> tuple[object, ...]:
+    return row["address"], row["coin"], row["time"], row["tid"], row["side"], row["oid"], row["startPosition"]
+
+
+async def live(gateway: ServiceProcess, count: int) -> None:
+    async with asyncio.timeout(40):
+        while True:
+            try:
+                wallets = (await gateway.status())["wallets"]
+            except (aiohttp.ClientError, KeyError):
+                wallets = []
+            if sum(wallet["state"] == "live" for wallet in wallets) == count:
+                return
+            await asyncio.sleep(0.1)
+
+
+async def test_every_fill_of_the_ledger_arrives_unchanged_whatever_disconnects(world: World) -> None:
+    async with (
+        world.simulator(whales=6, rate=20, limit_new_connections=200) as _,
+        world.gateway(new_connections_per_minute=200) as gateway,
+    ):
+        whales = [whale["address"] for whale in await world.get("/control/wallets")]
+        await world.watch(whales)
+        await live(gateway, len(whales))
+        for _ in range(2):
+            await world.until_more_fills(20)
+            await world.post("/control/disconnect", {"all": True})
+        await live(gateway, len(whales))
+        await world.post("/control/quiesce", {})
+        expected = {key(row): row for row in await world.ledger("fill") if row["time"] >= world.recorder.watch_from_ms}
+
+        def got() -> dict[tuple[object, ...], dict[str, Any]]:
+            return {key(row): row for row in map(as_venue_row, world.recorder.fills)}
+
+        await world.until(lambda: expected.keys() <= got().keys())
+        assert len(expected) > 40
+        assert {name: got()[name] for name in expected} == expected
+        # Rows before watch_from come with snapshots; nothing else may come that the ledger does not have.
+        assert all(row["time"] < world.recorder.watch_from_ms for name, row in got().items() if name not in expected)
+        assert {gap.reason for gap in world.recorder.gaps} == {"closed"}
+        ended = {row["oid"] for row in await world.ledger("order") if row["status"] != "open"}
+        assert {status.oid for status in world.recorder.statuses} & ended
+        for seqs in world.recorder.seqs.values():
+            assert seqs == list(range(1, len(seqs) + 1))
+
+
+async def test_a_refused_partition_is_sent_again_in_order(world: World) -> None:
+    async with world.simulator(whales=2, rate=20) as _:
+        whale = (await world.get("/control/wallets"))[0]["address"]
+        partition = partition_of(Address(whale))
+        world.recorder.refused.add(partition)
+        async with world.gateway() as gateway:
+            await gateway.ready()
+            await world.watch([whale])
+            async with asyncio.timeout(20):
+                while (await gateway.status())["window"]["events"] < 3:  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+            assert not world.recorder.seqs
+            world.recorder.refused.clear()
+            await live(gateway, 1)
+            (seqs,) = world.recorder.seqs.values()
+            assert seqs == list(range(1, len(seqs) + 1))
+
+
+async def test_a_requested_backfill_brings_rows_and_statuses_and_says_what_it_covers(world: World) -> None:
+    async with world.simulator(whales=2, rate=20) as _, world.gateway() as gateway:
+        whale = (await world.get("/control/wallets"))[0]["address"]
+        await world.watch([whale])
+        await live(gateway, 1)
+        rows = [row for row in await world.ledger("fill") if row["address"] == whale and row["twapId"] is None]
+        orders = [row for row in await world.ledger("order") if row["address"] == whale and row["twapId"] is None]
+        told = len(world.recorder.caught_up)
+        request = ingest_pb2.Backfill(
+            address=whale, feed=pb.FEED_USER_FILLS, from_ms=rows[0]["time"], oids=[orders[0]["oid"]]
+        )
+        world.recorder.requests.append(ingest_pb2.BatchReply(backfill=request))
+        await world.until(lambda: len(world.recorder.caught_up) > told)
+        assert world.recorder.caught_up[-1].from_ms == rows[0]["time"]
+        assert orders[0]["oid"] in {status.oid for status in world.recorder.statuses}
+        assert key(rows[0]) in {key(as_venue_row(fill)) for fill in world.recorder.fills}
+
+
+async def test_sigterm_flushes_the_window_tells_the_gap_and_exits_clean(world: World) -> None:
+    async with world.simulator(whales=2, rate=20) as _, world.gateway() as gateway:
+        whales = [whale["address"] for whale in await world.get("/control/wallets")]
+        await world.watch(whales)
+        await live(gateway, 2)
+        assert await gateway.metric("hl_monitor_addresses_subscribed") == len(whales)
+        assert await gateway.metric("hl_monitor_order_updates_received_total") > 0
+        assert await gateway.terminate() == os.EX_OK
+        assert {gap.reason for gap in world.recorder.gaps} == {"gateway_stopping"}
+        assert "events_left=0" in gateway.log_file.read_text()
+
+
+async def test_a_removed_wallet_is_let_go_when_its_grace_is_over(world: World) -> None:
+    async with world.simulator(whales=2, rate=20) as _, world.gateway(remove_grace="1s") as gateway:
+        whale = (await world.get("/control/wallets"))[0]["address"]
+        await world.watch([whale])
+        await live(gateway, 1)
+        stored = (await WatchList(world.client).read())[Address(whale)]
+        now_ms = (await world.get("/control/stats"))["time"]
+        removed = msgspec.structs.replace(stored.entry, removed_at_ms=now_ms)
+        assert await WatchList(world.client).put(removed, stored.revision)
+        await live(gateway, 0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"connections": "many"}, "connections"),
+        ({"local_address": "here"}, "local_address"),
+        ({"venue_ws_url": "http://x"}, "venue_ws_url"),
+        ({"spare_connections": "10"}, "spare_connections"),
+    ],
+)
+async def test_wrong_settings_are_refused_by_name(settings: dict[str, str], named: str) -> None:
+    environment = os.environ | {f"HLMON_{name.upper()}": value for name, value in settings.items()}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "hlmonitor.gateway", env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    _, errors = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 2
+    assert named in errors.decode()
+
+
+async def test_nats_and_venue_down_at_start_are_waited_for(tmp_path: Path) -> None:
+    settings = {
+        "nats_url": f"nats://127.0.0.1:{free_port()}",
+        "venue_ws_url": f"ws://127.0.0.1:{free_port()}/ws",
+        "venue_rest_url": f"http://127.0.0.1:{free_port()}",
+    }
+    gateway = ServiceProcess("gateway", ["-m", "hlmonitor.gateway"], tmp_path, settings)
+    gateway.start()
+    try:
+        with pytest.raises(LocalError, match="nats: no connection to"):
+            await gateway.ready(2.0)
+        assert gateway.running
+        assert await gateway.terminate() == os.EX_OK
+    finally:
+        gateway.kill()
