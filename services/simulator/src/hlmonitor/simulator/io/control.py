@@ -151,7 +151,8 @@ class ControlEndpoint:
         orders = given if isinstance(given, list) else [given]
         for order in orders:
             order.check(self._simulator.market.exchange)
-        replies = await self._simulator.command(lambda exchange: [order.run(exchange) for order in orders])
+        placed = await self._simulator.command(lambda exchange: [order.run(exchange) for order in orders])
+        replies = [scenario.order_reply(order) for order in placed]
         return replies if isinstance(given, list) else replies[0]
 
     async def _cancel(self, body: bytes) -> object:

@@ -58,17 +58,17 @@ class OrderBody(Strict, frozen=True):
         if self.px is not None:
             check_amount("px", self.px)
 
-    def run(self, exchange: Exchange) -> dict[str, object]:
-        """Place or modify."""
+    def run(self, exchange: Exchange) -> Order:
+        """Place or modify; the order is live, so its status may still change within the block."""
         address = self.address.lower()
         exchange.state.ledger.name(address)
         request = OrderRequest(self.coin, self.side, self.sz, self.px, self.tif, self.reduce_only, self.cloid)
         if self.modify is None:
-            return order_reply(exchange.place(address, request)[0])
+            return exchange.place(address, request)[0]
         order = exchange.modify(address, self.modify, request)
         if order is None:
             raise BadInputError(f"modify: no resting order {self.modify} of {address}")
-        return order_reply(order)
+        return order
 
 
 class CancelBody(Strict, frozen=True):
