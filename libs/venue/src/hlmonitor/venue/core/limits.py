@@ -76,8 +76,11 @@ class RateLedger:
         return self._wait_for(units, now)
 
     def correct(self, units: float) -> None:
-        """Give back what a request turned out not to cost, newest first; a negative number charges more."""
-        for entry in reversed(self._taken):
+        """Give back what a request turned out not to cost.
+
+        Taken from the oldest: whichever request it was, what stays counted stays counted for longer, never shorter.
+        """
+        for entry in self._taken:
             change = min(units, entry[1])
             entry[1] -= change
             self._sum -= change

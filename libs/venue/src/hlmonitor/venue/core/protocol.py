@@ -93,13 +93,17 @@ class ConnectionProtocol:
         """Every subscription stands."""
         return all(entry.state is _State.ACKNOWLEDGED for entry in self._entries)
 
+    def has_frame(self, now: float) -> bool:
+        """Whether there is something to send, so that the caller should take budget for it."""
+        return self._is_ping_due(now) or any(entry.state is _State.WANTED for entry in self._entries)
+
     def next_frame(self, now: float) -> str | None:
         """The next text to send now, or None. The caller has the budget to send one."""
         for entry in self._entries:
             if entry.state is _State.WANTED:
                 entry.state, entry.since = _State.SENT, now
                 return entry.subscription.frame()
-        if now - self._last_ping >= self._times.ping_interval_s and self._awaiting_pong is None:
+        if self._is_ping_due(now):
             self._last_ping = self._awaiting_pong = now
             return PING
         return None
@@ -135,6 +139,9 @@ class ConnectionProtocol:
             if entry.state is _State.ACKNOWLEDGED and self._is_stale(entry, now):
                 return "stale_feed"
         return None
+
+    def _is_ping_due(self, now: float) -> bool:
+        return now - self._last_ping >= self._times.ping_interval_s and self._awaiting_pong is None
 
     def _is_stale(self, entry: _Entry, now: float) -> bool:
         limit = self._times.stale_s.get(entry.subscription.type)

@@ -114,14 +114,13 @@ async def _write(
     while True:
         if reason := protocol.defect(time.monotonic()):
             return Ended(reason)
-        wait_s = messages.take(1, time.monotonic())
-        if wait_s > 0:
-            await asyncio.sleep(min(wait_s, _WAIT_SLICE_S))
-            continue
-        text = protocol.next_frame(time.monotonic())
-        if text is None:
-            messages.correct(1)
+        if not protocol.has_frame(time.monotonic()):
             await asyncio.sleep(_TICK_S)
+            continue
+        wait_s = messages.take(1, time.monotonic())
+        text = None if wait_s > 0 else protocol.next_frame(time.monotonic())
+        if text is None:
+            await asyncio.sleep(min(wait_s, _WAIT_SLICE_S))
             continue
         try:
             async with asyncio.timeout(endpoint.write_timeout_s):
