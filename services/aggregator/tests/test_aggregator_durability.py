@@ -219,7 +219,10 @@ def test_caught_up_moves_the_watermark_and_closes_the_gap_it_covers() -> None:
     assert [row.watermark_ms for row in desk.batches[-1].watermarks] == [START_MS + 90]
     desk.partition.opened(WHALE)
     resumes = desk.partition.take_requests()
-    assert [request.watermark_ms for request in resumes if isinstance(request, ResumeRequest)] == [START_MS + 90, START_MS]
+    assert [request.watermark_ms for request in resumes if isinstance(request, ResumeRequest)] == [
+        START_MS + 90,
+        START_MS,
+    ]
 
 
 def test_legacy_message_has_the_originals_fields_as_numbers() -> None:

@@ -225,7 +225,12 @@ def test_timers_stand_still_while_a_wallet_catches_up() -> None:
     desk.fill(sz="0.4")
     desk.status()
     desk.partition.gap(
-        events_pb2.Gap(address=desk.partition.wallets.copy().popitem()[0], feed=events_pb2.FEED_USER_FILLS, from_ms=1, reason="reconnect"),
+        events_pb2.Gap(
+            address=desk.partition.wallets.copy().popitem()[0],
+            feed=events_pb2.FEED_USER_FILLS,
+            from_ms=1,
+            reason="reconnect",
+        ),
         desk.now,
     )
     desk.wait(30)

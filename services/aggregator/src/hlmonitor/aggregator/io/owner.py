@@ -11,10 +11,12 @@ from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.partitions import PARTITIONS, partition_of
 from hlmonitor.domain.rendezvous import partition_owner
 from hlmonitor.domain.watch import WatchEntry
-from hlmonitor.runtime.core.membership import TTL_S, Member
+from hlmonitor.runtime.core.membership import HEARTBEAT_S, Member
 
 TICK_S = 0.1
 SWEEP_S = 1.0
+MAX_WAIT_S = 30.0
+"""The longest wait before an owner that was refused again and again tries once more."""
 
 
 @dataclass(slots=True)
@@ -28,6 +30,8 @@ class Owner:
     _not_before: dict[int, float] = field(default_factory=dict)
     _entries: dict[int, dict[Address, WatchEntry]] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _tasks: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+    _losses: dict[int, int] = field(default_factory=dict)
     _stopping: bool = False
     _empty: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -37,6 +41,7 @@ class Owner:
         self._wanted = frozenset(mine)
         # A refused owner may try again now: it has seen a view that is newer than its refusal.
         self._not_before.clear()
+        self._losses.clear()
         self._changed.set()
 
     def on_watch_list(self, entries: Mapping[Address, WatchEntry]) -> None:
@@ -87,20 +92,25 @@ class Owner:
             if now_s >= self._not_before.get(number, 0.0):
                 host = PartitionHost(number, self.shared, self._entries.get(number, {}))
                 self.hosts[number] = host
-                tasks.create_task(self._run(host), name=f"partition-{number}")
+                self._tasks[number] = tasks.create_task(self._run(host), name=f"partition-{number}")
         for number, host in self.hosts.items():
             if number not in wanted:
                 host.release()
+                if host.partition is None:
+                    # It has decided nothing yet, and to acquire it now would only take it from its owner.
+                    self._tasks[number].cancel()
 
     async def _run(self, host: PartitionHost) -> None:
         try:
             await host.run()
         except StaleEpochError:
-            # Both of us think that we own it: wait for a fresh view before trying again, or we would take turns.
-            self._not_before[host.number] = clock().mono_s + 2 * TTL_S
+            # Both of us think that we own it: wait for a fresh view before trying again, longer each time, or we
+            # would take turns for ever.
+            losses = self._losses[host.number] = self._losses.get(host.number, 0) + 1
+            self._not_before[host.number] = clock().mono_s + min(2 * HEARTBEAT_S * 2 ** (losses - 1), MAX_WAIT_S)
             self.shared.log.warning("partition_lost", partition=host.number, epoch=host.epoch)
         finally:
-            del self.hosts[host.number]
+            del self.hosts[host.number], self._tasks[host.number]
             self._changed.set()
             if not self.hosts:
                 self._empty.set()

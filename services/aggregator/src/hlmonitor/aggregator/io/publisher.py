@@ -7,7 +7,7 @@ import msgspec
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.api import RetentionPolicy, StorageType, StreamConfig
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
 from hlmonitor.aggregator.core.payload import LEGACY_SUBJECT, legacy_json
 from hlmonitor.aggregator.core.publishing import PublishQueue
@@ -92,6 +92,10 @@ class Publisher:
                         return Published(queue.confirmed(found[0]), found[0], by_us=may_be_sent)
                     continue
                 self._failed("refused", error)
+            except NoStreamResponseError as error:
+                # A server that lost its disk has no stream any more.
+                self._failed("no_stream", error)
+                await self.ensure_stream()
             except (NatsError, TimeoutError, OSError) as error:
                 # The message may have arrived and only its answer not.
                 may_be_sent = True
