@@ -6,6 +6,5 @@ the data access objects take rows and give rows.
 
 from hlmonitor.storage.database import Database
 from hlmonitor.storage.errors import DataRejectedError, StorageError, WatchListError, is_data_error
-from hlmonitor.storage.migrate import migrate
 
-__all__ = ["DataRejectedError", "Database", "StorageError", "WatchListError", "is_data_error", "migrate"]
+__all__ = ["DataRejectedError", "Database", "StorageError", "WatchListError", "is_data_error"]

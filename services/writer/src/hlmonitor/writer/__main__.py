@@ -4,8 +4,9 @@ import asyncio
 
 from hlmonitor.runtime.grpc import serve_grpc
 from hlmonitor.runtime.service import Service, run_service
-from hlmonitor.storage import Database, migrate
+from hlmonitor.storage import Database
 from hlmonitor.storage.dao import partitions
+from hlmonitor.storage.migrate import migrate
 from hlmonitor.v1 import storage_pb2_grpc
 from hlmonitor.writer.core.groups import GroupPlanner
 from hlmonitor.writer.io.committer import Committer

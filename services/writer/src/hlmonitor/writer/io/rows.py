@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import TypeVar
 
 from google.protobuf.message import DecodeError
@@ -32,6 +32,8 @@ FEED_NAMES: Mapping[int, str] = {
 FEEDS = {name: events_pb2.Feed.ValueType(feed) for feed, name in FEED_NAMES.items()}
 LEG_NAMES: Mapping[int, LegName] = {storage_pb2.LEG_CLOSE: "close", storage_pb2.LEG_OPEN: "open"}
 LEGS = {str(name): storage_pb2.Leg.ValueType(leg) for leg, name in LEG_NAMES.items()}
+# Two stored amounts have 38 digits each; their sum is never rounded.
+_EXACT = Context(prec=80)
 _SIDES: Mapping[int, str] = {events_pb2.SIDE_BUY: "B", events_pb2.SIDE_SELL: "A"}
 
 
@@ -64,7 +66,7 @@ def fill_values(row: storage_pb2.FillRow, stamp: Stamp) -> FillValues:
         px=_amount("fill.px", fill.px),
         sz=size,
         start_position=start,
-        end_position=None if start is None else start + (size if side == "B" else -size),
+        end_position=None if start is None else (_EXACT.add if side == "B" else _EXACT.subtract)(start, size),
         dir=fill.dir,
         closed_pnl=_amount("fill.closed_pnl", fill.closed_pnl or "0"),
         fee=_amount("fill.fee", fill.fee or "0"),

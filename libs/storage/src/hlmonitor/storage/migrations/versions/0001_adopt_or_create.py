@@ -19,9 +19,9 @@ depends_on = None
 # init.sql's types are narrower than what the venue sends (statuses of up to 40 letters, sums beyond ten digits). The
 # original's own start would widen them to exactly these.
 _WIDENED = {
-    "total_size": "double NOT NULL DEFAULT 0",
-    "weighted_avg_px": "double NOT NULL DEFAULT 0",
-    "order_status": "varchar(64) NOT NULL DEFAULT 'open'",
+    "total_size": ("NOT NULL DEFAULT 0", "double precision"),
+    "weighted_avg_px": ("NOT NULL DEFAULT 0", "double precision"),
+    "order_status": ("NOT NULL DEFAULT 'open'", "varchar(64)"),
 }
 
 _NUMBER = r"'^-?[0-9]{1,15}([.][0-9]+)?%?$'"
@@ -62,12 +62,17 @@ def upgrade() -> None:
 
 
 def _widen(connection: Connection, table: Table) -> None:
-    if connection.dialect.name != "mysql":
-        # Only MySQL ever ran the original; SQLite enforces no lengths, and a copy in PostgreSQL is taken as it is.
-        return
-    for column, wanted in _WIDENED.items():
-        if not type_of(connection, table.name, column).startswith(wanted.split(" ")[0].upper()):
-            connection.execute(text(f"ALTER TABLE {table.name} MODIFY COLUMN {column} {wanted}"))
+    for column, (words, wanted) in _WIDENED.items():
+        if type_of(connection, table.name, column).startswith(wanted.split(" ")[0].upper()):
+            continue
+        match connection.dialect.name:
+            case "mysql":
+                connection.execute(text(f"ALTER TABLE {table.name} MODIFY COLUMN {column} {wanted} {words}"))
+            case "postgresql":
+                connection.execute(text(f"ALTER TABLE {table.name} ALTER COLUMN {column} TYPE {wanted}"))
+            case _:
+                # SQLite holds whatever it is given.
+                pass
 
 
 def _make_rate_a_number(connection: Connection) -> None:
