@@ -108,6 +108,9 @@ async def test_connections_can_be_cut_by_user_by_client_or_all() -> None:
                 with pytest.raises(ConnectionClosed) as closed:
                     await asyncio.wait_for(socket.recv(), 5)
                 assert closed.value.rcvd is None
+            while (await http.get("stats")).json()["connections"]:
+                pass
+            assert server.simulator.budget("127.0.0.2").subscriptions == 0
 
 
 async def test_faults_can_be_changed_one_by_one() -> None:

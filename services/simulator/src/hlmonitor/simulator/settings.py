@@ -1,6 +1,7 @@
 """What the simulator can be told."""
 
 from decimal import Decimal
+from typing import Literal
 
 from pydantic import Field
 
@@ -19,7 +20,7 @@ class SimulatorSettings(ServiceSettings):
     host: str = Field("127.0.0.1", description="address to listen on; clients may bind any loopback address")
     port: int = Field(8899, ge=0, le=65535, description="one port for /info, /ws and /control; 0 takes a free one")
     seed: int = Field(1, description="same seed, same market")
-    agents: bool = Field(default=True, description="let market makers, crowd and whales trade")
+    agents: Literal["on", "off"] = Field("on", description="whether market makers, crowd and whales trade")
     whales: int = Field(20, ge=0, le=100_000, description="number of whale wallets")
     rate: Decimal = Field(Decimal(8), ge=0, description="turns that all whales together take per second")
     block_ms: int = Field(100, ge=5, le=60_000, description="time between blocks")
@@ -49,7 +50,7 @@ class SimulatorSettings(ServiceSettings):
         return MarketConfig(
             exchange=ExchangeConfig(block_ms=self.block_ms, twap_slice_ms=self.twap_slice_ms),
             population=PopulationConfig(seed=self.seed, whales=self.whales, rate=self.rate),
-            agents=self.agents,
+            agents=self.agents == "on",
             ledger_limit=self.ledger_limit,
         )
 

@@ -3,7 +3,7 @@
 Memory is bounded. Named wallets (whales, and whoever is driven by the control API) keep everything up to
 `limit` orders and `limit` fills together; past it the oldest finished ones go first and their wallet is
 marked truncated. Everybody else (market makers, the crowd) keeps what the venue itself serves: the latest
-2,000 orders and 10,000 fills each.
+2,000 orders and 10,000 fills each. TWAPs, which are rare, are kept to 20,000 per wallet.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ORDER_HORIZON: Final = 2_000
 FILL_HORIZON: Final = 10_000
-TWAP_HORIZON: Final = 2_000
+TWAP_HORIZON: Final = 20_000
 
 
 @dataclass(slots=True)
@@ -99,7 +99,13 @@ class Ledger:
 
     def record_twap(self, twap: Twap) -> None:
         """Keep a TWAP (a live object)."""
-        self._own(twap.address).twaps[twap.twap_id] = twap
+        records = self._own(twap.address)
+        records.twaps[twap.twap_id] = twap
+        if len(records.twaps) > TWAP_HORIZON:
+            oldest = next((t.twap_id for t in records.twaps.values() if t.ended_ms is not None), None)
+            if oldest is not None:
+                del records.twaps[oldest]
+                records.truncated = True
 
     def record_twap_row(self, row: TwapUpdate) -> None:
         """Keep a row of a TWAP's history."""
@@ -107,11 +113,9 @@ class Ledger:
 
     @staticmethod
     def _pop_oldest_closed(records: Records) -> None:
-        oid = next(iter(records.orders))
-        order = records.orders.pop(oid)
-        if order.is_open:
-            records.orders[oid] = order
-        else:
+        oldest = next((oid for oid, order in records.orders.items() if not order.is_open), None)
+        if oldest is not None:
+            del records.orders[oldest]
             records.truncated = True
 
     def _trim_orders(self) -> None:

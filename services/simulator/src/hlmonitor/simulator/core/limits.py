@@ -75,6 +75,11 @@ class IpBudget:
             self._drop(user)
             self._leaving[user] = now_ms + self._limits.user_release_ms
 
+    def is_idle(self, now_ms: int) -> bool:
+        """Tell whether forgetting this IP would change nothing."""
+        sums = (self._opened, self._messages, self._weight)
+        return not self.connections and not self.users(now_ms) and not any(s.total(now_ms) for s in sums)
+
     def message(self, now_ms: int) -> str | None:
         """Count a message of the client."""
         if self._messages.total(now_ms) >= self._limits.messages_per_minute:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from hlmonitor.simulator.wire import frames
@@ -14,7 +15,7 @@ from hlmonitor.simulator.wire.subscriptions import Subscription
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from hlmonitor.simulator.core.events import Block
+    from hlmonitor.simulator.core.events import Block, Fill
     from hlmonitor.simulator.core.faults import FaultConfig
     from hlmonitor.simulator.core.market import Market
     from hlmonitor.simulator.wire.frames import Frame
@@ -66,28 +67,31 @@ class Hub:
                 connection.send(frame, faults, block.time_ms)
 
     def _first(self, wanted: Subscription) -> Frame | None:
-        exchange, rows = self._market.exchange, self._config.snapshot_rows
         user = wanted.user or ""
-        records = self._market.ledger.of(user)
         match wanted.type:
             case "userFills":
-                fills = [f for f in records.fills if f.twap_id is None]
-                recent = newest_first(aggregate(fills) if wanted.aggregate else fills)[:rows]
-                return frames.user_rows("userFills", user, "fills", map(fill_row, recent), is_snapshot=True)
+                recent = self._recent(user, slices=False)
+                fills = map(fill_row, newest_first(aggregate(recent) if wanted.aggregate else recent))
+                return frames.user_rows("userFills", user, "fills", fills, is_snapshot=True)
             case "userTwapSliceFills":
-                recent = newest_first([f for f in records.fills if f.twap_id is not None])[:rows]
-                found = map(slice_row, recent)
-                return frames.user_rows("userTwapSliceFills", user, "twapSliceFills", found, is_snapshot=True)
+                slices = map(slice_row, newest_first(self._recent(user, slices=True)))
+                return frames.user_rows("userTwapSliceFills", user, "twapSliceFills", slices, is_snapshot=True)
             case "userTwapHistory":
-                history = map(twap_history_row, list(records.twap_rows)[: -rows - 1 : -1])
+                rows = reversed(self._market.ledger.of(user).twap_rows)
+                history = map(twap_history_row, islice(rows, self._config.snapshot_rows))
                 return frames.user_rows("userTwapHistory", user, "history", history, is_snapshot=True)
             case "trades":
-                trades = exchange.state.recent_trades[wanted.coin or ""]
+                trades = self._market.exchange.state.recent_trades[wanted.coin or ""]
                 return frames.bare_rows("trades", map(trade_row, trades), live=False) if trades else None
             case "allDexsClearinghouseState" | "spotState":
                 return self._state(wanted)
             case _:
                 return None
+
+    def _recent(self, user: str, *, slices: bool) -> list[Fill]:
+        """Return the latest fills that a first frame shows, oldest first."""
+        rows = (f for f in reversed(self._market.ledger.of(user).fills) if (f.twap_id is not None) == slices)
+        return list(islice(rows, self._config.snapshot_rows))[::-1]
 
     def _state(self, wanted: Subscription) -> Frame:
         exchange, user = self._market.exchange, wanted.user or ""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .connection import Connection
 
 _DRAIN_S: Final = 5.0
+_KNOWN_IPS: Final = 10_000
 _DRAIN_POLL_S: Final = 0.005
 
 T = TypeVar("T")
@@ -68,7 +69,10 @@ class Simulator:
         self._after: list[Callable[[], None]] = []
 
     def budget(self, ip: str) -> IpBudget:
-        """Return what a client IP has used."""
+        """Return what a client IP has used. Past a bound those that use nothing are forgotten."""
+        if len(self._budgets) >= _KNOWN_IPS:
+            now = self.clock_ms()
+            self._budgets = {known: used for known, used in self._budgets.items() if not used.is_idle(now)}
         return self._budgets.setdefault(ip, IpBudget(self.config.limits))
 
     def step(self, time_ms: int) -> Block:
