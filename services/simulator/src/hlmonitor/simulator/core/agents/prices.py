@@ -28,7 +28,7 @@ _BEYOND_PPM: Final = 9_000
 class PriceFeed:
     """Moves the oracle of every coin."""
 
-    def __init__(self, dice: Dice, hunted: Sequence[str], shock_every_blocks: int = 60) -> None:
+    def __init__(self, dice: Dice, hunted: Sequence[str], shock_every_blocks: int = 45) -> None:
         self._dice = dice
         self._hunted = hunted
         self._shock_every = shock_every_blocks
