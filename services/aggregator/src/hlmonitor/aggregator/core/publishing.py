@@ -17,6 +17,8 @@ class PublishQueue:
     next_number: int = 1
     last_seq: int = 0
     """Sequence of the address' previous message in the stream, 0 when there is none."""
+    in_stream: int = 0
+    """The highest number that the stream was seen to hold: what an owner before us published without our knowing."""
     _waiting: dict[int, SignalRow] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -31,6 +33,11 @@ class PublishQueue:
         """The signal to publish now; None while its number is not committed."""
         return self._waiting.get(self.next_number)
 
+    @property
+    def head_is_published(self) -> bool:
+        """The stream holds the head already; it must not be sent again."""
+        return self.next_number <= self.in_stream
+
     def confirmed(self, seq: int) -> SignalRow:
         """The head is in the stream at this sequence."""
         row = self._waiting.pop(self.next_number)
@@ -38,7 +45,7 @@ class PublishQueue:
         self.last_seq = seq
         return row
 
-    def refused(self, last_seq: int, last_number: int) -> bool:
-        """The stream's last message of the address is another than expected. Returns whether ours is published."""
+    def refused(self, last_seq: int, last_number: int) -> None:
+        """The stream's last message of the address is another than expected: this one."""
         self.last_seq = last_seq
-        return last_number >= self.next_number
+        self.in_stream = last_number

@@ -82,14 +82,15 @@ class Publisher:
             return None
         may_be_sent, wait_s = False, RETRY_S
         while True:
+            if queue.head_is_published:
+                return Published(queue.confirmed(queue.last_seq), queue.last_seq, by_us=may_be_sent)
             try:
                 async with self._slots:
                     seq = await self._send(address, row, queue.last_seq)
                 return Published(queue.confirmed(seq), seq, by_us=True)
             except APIError as error:
                 if error.err_code == _WRONG_LAST_SEQUENCE and (found := await self._last(address)) is not None:
-                    if queue.refused(*found):
-                        return Published(queue.confirmed(found[0]), found[0], by_us=may_be_sent)
+                    queue.refused(*found)
                     continue
                 self._failed("refused", error)
             except NoStreamResponseError as error:

@@ -1,0 +1,149 @@
+"""The publisher against a real nats-server: order, repeats, kills, a lost store."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+import structlog
+from aggregates import WHALE
+from nats.aio.client import Client
+
+from hlmonitor.aggregator.core.publishing import PublishQueue
+from hlmonitor.aggregator.io.publisher import STREAM, Publisher
+from hlmonitor.aggregator.settings import AggregatorSettings
+from hlmonitor.local.nats import NatsServer
+from hlmonitor.runtime.health import Component
+from hlmonitor.runtime.metrics import Metrics
+from hlmonitor.runtime.nats import connect_nats, jetstream_of
+from hlmonitor.v1.storage_pb2 import SignalRow
+
+if TYPE_CHECKING:
+    from nats.js.api import RawStreamMsg
+
+    from hlmonitor.runtime.logs import Log
+
+pytestmark = pytest.mark.integration
+
+
+def _row(number: int) -> SignalRow:
+    names = ("asset_type", "symbol", "coin_type", "direction", "side")
+    payload = msgspec.json.encode(
+        dict.fromkeys(names, "x")
+        | {"number": number, "address": WHALE, "position_rate": None, "close_rate": None}
+        | {"size": "1", "price": "2", "timestamp": 5}
+    )
+    subject = f"hl.signals.v1.{WHALE}.BTC.open"
+    return SignalRow(signal_id=str(number), address=WHALE, number=number, subject=subject, payload=payload)
+
+
+@asynccontextmanager
+async def _publisher(server: NatsServer) -> AsyncIterator[Publisher]:
+    log: Log = structlog.stdlib.get_logger("test")
+    metrics = Metrics()
+    async with connect_nats(server.url, "test", component=Component("nats"), metrics=metrics, log=log) as client:
+        publisher = Publisher(client, AggregatorSettings(), metrics, log)
+        await publisher.ensure_stream()
+        yield publisher
+
+
+async def _numbers(client: Client) -> list[int]:
+    jetstream = jetstream_of(client)
+    state = (await jetstream.stream_info(STREAM)).state
+    messages: list[RawStreamMsg] = [
+        await jetstream.get_msg(STREAM, seq) for seq in range(state.first_seq, state.last_seq + 1)
+    ]
+    return [msgspec.json.decode(message.data or b"")["number"] for message in messages]
+
+
+async def _publish_all(publisher: Publisher, queue: PublishQueue) -> list[bool]:
+    by_us = []
+    async with asyncio.timeout(30):
+        while published := await publisher.publish_next(WHALE, queue):
+            by_us.append(published.by_us)
+    return by_us
+
+
+async def test_signals_arrive_once_and_in_order(tmp_path: Path) -> None:
+    with NatsServer(tmp_path) as server:
+        async with _publisher(server) as publisher:
+            queue = PublishQueue()
+            for number in (3, 1, 2):
+                queue.add(_row(number))
+            assert await _publish_all(publisher, queue) == [True] * 3
+            assert await _numbers(publisher.client) == [1, 2, 3]
+            await publisher.ensure_stream()
+
+
+async def test_owner_that_does_not_know_of_a_publish_does_not_repeat_it(tmp_path: Path) -> None:
+    with NatsServer(tmp_path) as server:
+        async with _publisher(server) as publisher:
+            first = PublishQueue()
+            for number in (1, 2, 3):
+                first.add(_row(number))
+            await _publish_all(publisher, first)
+            # Killed before it wrote back what was confirmed: its heir loads 2 and 3 as unpublished, and 4 is new.
+            heir = PublishQueue(next_number=2, last_seq=1)
+            for number in (2, 3, 4):
+                heir.add(_row(number))
+            assert await _publish_all(publisher, heir) == [False, False, True]
+            assert await _numbers(publisher.client) == [1, 2, 3, 4]
+
+
+async def test_killed_server_costs_nothing_and_doubles_nothing(tmp_path: Path) -> None:
+    with NatsServer(tmp_path) as server:
+        async with _publisher(server) as publisher:
+            queue = PublishQueue()
+            for number in range(1, 201):
+                queue.add(_row(number))
+            publishing = asyncio.create_task(_publish_all(publisher, queue))
+            for kill_after in (30, 80, 130):
+                while queue.next_number < kill_after:
+                    await asyncio.sleep(0.001)
+                server.kill()
+                server.start()
+            await publishing
+            assert await _numbers(publisher.client) == list(range(1, 201))
+
+
+async def test_stream_that_was_lost_is_made_again(tmp_path: Path) -> None:
+    with NatsServer(tmp_path) as server:
+        async with _publisher(server) as publisher:
+            queue = PublishQueue()
+            queue.add(_row(1))
+            await _publish_all(publisher, queue)
+            server.kill()
+            shutil.rmtree(tmp_path / "nats")
+            server.start()
+            queue.add(_row(2))
+            await _publish_all(publisher, queue)
+            assert await _numbers(publisher.client) == [2]
+
+
+@pytest.mark.parametrize(("setting", "expected"), [("skip", [4]), ("send", [2, 3, 4])])
+async def test_legacy_message_in_doubt_goes_as_the_setting_says(
+    tmp_path: Path, setting: str, expected: list[int]
+) -> None:
+    with NatsServer(tmp_path) as server:
+        async with _publisher(server) as publisher:
+            first = PublishQueue()
+            for number in (1, 2, 3):
+                first.add(_row(number))
+            await _publish_all(publisher, first)
+            publisher.settings = AggregatorSettings.model_validate({"legacy_on_doubt": setting})
+            heard = await publisher.client.subscribe("hl_address_signal")
+            heir = PublishQueue(next_number=2, last_seq=1)
+            for number in (2, 3, 4):
+                heir.add(_row(number))
+            numbers = []
+            while published := await publisher.publish_next(WHALE, heir):
+                before = heard.pending_msgs
+                await publisher.publish_legacy(published)
+                await publisher.client.flush()
+                if heard.pending_msgs > before:
+                    numbers.append(published.row.number)
+            assert numbers == expected
