@@ -314,6 +314,7 @@ async def test_a_removed_wallet_is_let_go_when_its_grace_is_over(world: World) -
         await live(gateway, 1)
         stored = (await WatchList(world.client).read())[Address(whale)]
         now_ms = (await world.get("/control/stats"))["time"]
+        assert stored.entry
         removed = msgspec.structs.replace(stored.entry, removed_at_ms=now_ms)
         assert await WatchList(world.client).put(removed, stored.revision)
         await live(gateway, 0)

@@ -8,6 +8,7 @@ Row = TypeVar("Row", bound=Hashable)
 
 SURELY_WHOLE_BELOW = 500
 """The venue's documents name 500 (rows or distinct blocks) and 2000 as a page's limit: fewer rows are all there are."""
+_PAGE_LIMITS = (500, 2000)
 
 
 @dataclass(slots=True)
@@ -41,15 +42,16 @@ class Pager(Generic[Row]):
         if new and self.first_ms is None:
             self.first_ms = self.time_of(new[0])
         self.rows_read += len(new)
-        if len(ordered) >= SURELY_WHOLE_BELOW and self._in_one_ms(ordered):
+        if self._is_cut_within_one_ms(ordered):
             self._done, self.stalled_at_ms = True, self.time_of(ordered[-1])
         elif len(ordered) < SURELY_WHOLE_BELOW or not new:
             self._done = True
         self._advance(ordered)
         return new
 
-    def _in_one_ms(self, ordered: list[Row]) -> bool:
-        return self.time_of(ordered[0]) == self.time_of(ordered[-1])
+    def _is_cut_within_one_ms(self, ordered: list[Row]) -> bool:
+        cut = len(ordered) in _PAGE_LIMITS or len(ordered) > max(_PAGE_LIMITS)
+        return cut and self.time_of(ordered[0]) == self.time_of(ordered[-1])
 
     def _advance(self, ordered: list[Row]) -> None:
         if ordered:

@@ -227,7 +227,7 @@ class Session:
         except events.RowError as error:
             self.rejected.append(str(error))
             return True
-        return self._keep(pb.Event(received_at_ms=now_ms, fill=data), now_ms)
+        return self._keep(pb.Event(received_at_ms=now_ms, fill=data), now_ms, row.time)
 
     def _fills(self, frame: frames.UserFills, now_ms: int) -> None:
         for row in frame.rows:
@@ -302,12 +302,12 @@ class Session:
         if self._opened_at is not None:
             self._tell_opened(now, now_ms)
 
-    def _keep(self, event: pb.Event, now_ms: int) -> bool:
+    def _keep(self, event: pb.Event, now_ms: int, venue_ms: int | None = None) -> bool:
         if self._keeping and self.window.append(self.address, self._partition, event):
             return True
         if self._keeping:
             self._keeping = False
-            self._tell_gaps("window_full", now_ms)
+            self._tell_gaps("window_full", now_ms, venue_ms)
         return False
 
     def _keep_state(self, event: pb.Event) -> None:
@@ -318,10 +318,11 @@ class Session:
     def _tell(self, event: pb.Event) -> None:
         self.window.append(self.address, self._partition, event, always=True)
 
-    def _tell_gaps(self, reason: str, now_ms: int) -> None:
+    def _tell_gaps(self, reason: str, now_ms: int, lost_ms: int | None = None) -> None:
         for feed, state in self._feeds.items():
             # Before anything was seen there is nothing to lose: the aggregator's watermark says where to begin.
-            from_ms = state.last_ms or self.venue_ms
+            known_ms = state.last_ms or self.venue_ms
+            from_ms = known_ms if lost_ms is None else min(known_ms, lost_ms)
             if from_ms and not state.gap_told:
                 state.gap_told = True
                 self._tell_gap(feed, from_ms, None, reason, now_ms)

@@ -1,0 +1,299 @@
+"""What is told of one wallet: opened, resumed, caught up, lost, full."""
+
+from collections.abc import Iterable
+
+from hlmonitor.domain.addresses import Address
+from hlmonitor.gateway.core.session import FEEDS, Session, SessionLimits, subscriptions_of
+from hlmonitor.gateway.core.window import Window
+from hlmonitor.v1 import events_pb2 as pb
+from hlmonitor.v1 import ingest_pb2
+from hlmonitor.venue.core import frames, wire
+
+ADDRESS = Address("0x" + "ab" * 20)
+FILLS, SLICES = FEEDS
+
+
+def fill(time: int, oid: int = 1, tid: int = 1) -> wire.Fill:
+    return wire.Fill(
+        coin="BTC", px="1.50", sz="2", side="B", time=time, start_position="0.0", dir="Open Long", oid=oid, tid=tid
+    )
+
+
+def fills(*rows: wire.Fill, snapshot: bool = False, user: str = ADDRESS) -> frames.UserFills:
+    return frames.UserFills(channel="userFills", user=user, is_snapshot=snapshot, rows=list(rows))
+
+
+def slices(*rows: wire.TwapSliceFill, snapshot: bool = False) -> frames.TwapSliceFills:
+    return frames.TwapSliceFills(channel="userTwapSliceFills", user=ADDRESS, is_snapshot=snapshot, rows=list(rows))
+
+
+def update(oid: int, status: str = "filled") -> wire.OrderUpdate:
+    order = wire.Order(coin="BTC", side="A", limit_px="1", sz="0.5", oid=oid, timestamp=1, orig_sz="2")
+    return wire.OrderUpdate(order=order, status=status, status_timestamp=3)
+
+
+class Wallet:
+    """A session, and what it told since the last look."""
+
+    def __init__(self, most: int = 100) -> None:
+        self.window = Window(most, most)
+        self.session = Session(ADDRESS, self.window, SessionLimits(10, 15))
+        self.now = 0.0
+        self.session.opening()
+
+    def told(self) -> list[pb.Event]:
+        return self.window.take(range(64), 1000)
+
+    def kinds(self) -> list[str | None]:
+        return [event.WhichOneof("event") for event in self.told()]
+
+    def acknowledge_all(self) -> None:
+        self.told()
+        for partition in range(64):
+            self.window.acknowledge(partition, 10**9)
+
+    def sees(self, *received: frames.Frame) -> None:
+        for frame in received:
+            self.session.frame(frame, self.now, 1000)
+
+    def open(self, *rows: wire.Fill) -> None:
+        self.session.acknowledged(self.now, 1000)
+        self.sees(fills(*rows, snapshot=True), slices(snapshot=True))
+
+    def resume(
+        self,
+        feed: pb.Feed.ValueType = FILLS,
+        watermark_ms: int = 50,
+        oids: Iterable[int] = (),
+        gap_ms: int | None = None,
+    ) -> object:
+        gaps = [] if gap_ms is None else [ingest_pb2.OpenGap(from_ms=gap_ms)]
+        resume = ingest_pb2.Resume(address=ADDRESS, feed=feed, watermark_ms=watermark_ms, gaps=gaps, open_oids=oids)
+        return self.session.resume(resume, 1000)
+
+
+def test_everything_is_subscribed_for_one_user() -> None:
+    assert {subscription.user for subscription in subscriptions_of(ADDRESS)} == {ADDRESS}
+    assert len(subscriptions_of(ADDRESS)) == 6
+
+
+def test_opened_is_told_after_all_acknowledgements_and_first_snapshots() -> None:
+    wallet = Wallet()
+    wallet.sees(fills(fill(10), snapshot=True))
+    wallet.session.acknowledged(0, 1000)
+    assert wallet.kinds() == ["fill"]
+    wallet.sees(slices(snapshot=True))
+    assert wallet.kinds() == ["opened"]
+
+
+def test_a_snapshot_that_never_comes_is_not_waited_for_longer_than_its_timeout() -> None:
+    wallet = Wallet()
+    wallet.session.acknowledged(0, 1000)
+    wallet.session.tick(9, 1000)
+    assert wallet.kinds() == []
+    wallet.session.tick(11, 1000)
+    assert wallet.kinds() == ["opened"]
+    work = wallet.session.resume(ingest_pb2.Resume(address=ADDRESS, feed=FILLS, watermark_ms=5), 1000)
+    assert work is not None
+    assert work.reads_rows
+
+
+def test_a_fill_keeps_every_field_as_the_venue_wrote_it() -> None:
+    wallet = Wallet()
+    row = wire.Fill(
+        coin="xyz:CL", px="80.3660", sz="3.732", side="A", time=9, start_position="-1.0", dir="New Dir", oid=5, tid=7,
+        closed_pnl="0.10", hash="0x1", crossed=True, fee="-0.01", fee_token="UP", cloid="0x2", builder_fee="0.001",  # noqa: S106
+        liquidation=wire.Liquidation(mark_px="80", method="market"),
+    )  # fmt: skip
+    wallet.sees(fills(row))
+    (event,) = wallet.told()
+    told = pb.Fill.FromString(event.fill)
+    assert told == pb.Fill(
+        address=ADDRESS, coin="xyz:CL", px="80.3660", sz="3.732", side=pb.SIDE_SELL, time_ms=9, start_position="-1.0",
+        dir="New Dir", oid=5, tid=7, closed_pnl="0.10", hash="0x1", crossed=True, fee="-0.01", fee_token="UP",  # noqa: S106
+        cloid="0x2", builder_fee="0.001", liquidation=pb.Liquidation(mark_px="80", method="market"), feed=FILLS,
+    )  # fmt: skip
+    assert not told.liquidation.HasField("liquidated_user")
+    assert not told.replayed
+
+
+def test_snapshot_rows_are_replayed_and_slices_carry_their_twap() -> None:
+    wallet = Wallet()
+    wallet.sees(slices(wire.TwapSliceFill(fill=fill(10), twap_id=42), snapshot=True))
+    told = pb.Fill.FromString(wallet.told()[0].fill)
+    assert (told.replayed, told.twap_id, told.feed) == (True, 42, SLICES)
+
+
+def test_another_users_frame_is_left_out() -> None:
+    wallet = Wallet()
+    wallet.sees(fills(fill(1), user="0x" + "cd" * 20))
+    assert wallet.told() == []
+
+
+def test_a_number_beyond_64_bits_costs_only_its_row() -> None:
+    wallet = Wallet()
+    wallet.sees(fills(fill(1, oid=2**70), fill(2)))
+    assert len(wallet.told()) == 1
+    assert len(wallet.session.rejected) == 1
+
+
+def test_a_status_is_attributed_and_unknown_ones_pass() -> None:
+    wallet = Wallet()
+    wallet.sees(frames.OrderUpdates(channel="orderUpdates", rows=[update(5, "neverSeenCanceled")]))
+    told = wallet.told()[0].order_status
+    assert (told.address, told.oid, told.status) == (ADDRESS, 5, "neverSeenCanceled")
+    assert (told.orig_sz, told.remaining_sz, told.side, told.status_time_ms) == ("2", "0.5", pb.SIDE_SELL, 3)
+
+
+def test_the_end_of_a_twap_is_a_status_and_its_activation_is_not() -> None:
+    wallet = Wallet()
+    state = wire.TwapState(coin="BTC", side="B", sz="1.0", executed_sz="0.25", timestamp=7)
+    rows = [
+        wire.TwapHistoryRow(time=12, state=state, status=wire.TwapStatus(status=status), twap_id=42)
+        for status in ("activated", "waitingForTrigger", "terminated")
+    ]
+    wallet.sees(frames.TwapHistory(channel="userTwapHistory", user=ADDRESS, rows=rows))
+    (event,) = wallet.told()
+    told = event.order_status
+    assert (told.twap_id, told.oid, told.status, told.status_time_ms) == (42, 0, "terminated", 12_000)
+    assert (told.orig_sz, told.remaining_sz) == ("1.0", "0.75")
+
+
+def test_a_snapshot_older_than_the_watermark_proves_the_stretch() -> None:
+    wallet = Wallet()
+    wallet.open(fill(49), fill(69))
+    wallet.told()
+    assert wallet.resume(watermark_ms=70) is None
+    told = wallet.told()[0].caught_up
+    assert (told.feed, told.from_ms, told.through_ms) == (FILLS, 70, 70)
+
+
+def test_a_snapshot_that_begins_at_the_watermark_proves_nothing() -> None:
+    wallet = Wallet()
+    wallet.open(fill(50))
+    work = wallet.session.resume(ingest_pb2.Resume(address=ADDRESS, feed=FILLS, watermark_ms=50), 1000)
+    assert work is not None
+    assert (work.reads_rows, work.from_ms, work.to_ms) == (True, 50, None)
+
+
+def test_an_open_gap_is_read_from_its_start() -> None:
+    wallet = Wallet()
+    wallet.open(fill(49))
+    work = wallet.session.resume(
+        ingest_pb2.Resume(address=ADDRESS, feed=FILLS, watermark_ms=60, gaps=[ingest_pb2.OpenGap(from_ms=40)]), 1000
+    )
+    assert work is not None
+    assert (work.reads_rows, work.from_ms) == (True, 40)
+
+
+def test_statuses_of_open_and_replayed_orders_are_read_again_because_they_have_no_snapshot() -> None:
+    wallet = Wallet()
+    wallet.open(fill(40, oid=4), fill(60, oid=6))
+    resume = ingest_pb2.Resume(address=ADDRESS, feed=FILLS, watermark_ms=50, open_oids=[9, -3])
+    work = wallet.session.resume(resume, 1000)
+    assert work is not None
+    assert (work.reads_rows, work.oids) == (False, (6, 9))
+
+
+def test_a_lost_connection_is_a_gap_from_the_last_row_and_voids_the_work() -> None:
+    wallet = Wallet()
+    wallet.open(fill(40))
+    work = wallet.session.resume(ingest_pb2.Resume(address=ADDRESS, feed=SLICES, watermark_ms=50), 1000)
+    assert work is not None
+    wallet.sees(fills(fill(80)))
+    wallet.told()
+    wallet.session.lost("closed", 2000)
+    gaps = [event.gap for event in wallet.told()]
+    assert [(gap.feed, gap.from_ms, gap.reason) for gap in gaps if gap.feed == FILLS] == [(FILLS, 80, "closed")]
+    assert not gaps[0].HasField("to_ms")
+    assert wallet.session.is_void(work)
+
+
+def test_a_gap_is_told_once_until_it_is_caught_up() -> None:
+    wallet = Wallet()
+    wallet.open(fill(40))
+    wallet.session.lost("closed", 2000)
+    assert wallet.kinds().count("gap") == 2
+    wallet.open(fill(40))
+    wallet.session.lost("closed", 2000)
+    assert wallet.kinds().count("gap") == 0
+    wallet.open(fill(40))
+    wallet.resume()
+    assert not wallet.session.is_caught_up
+    wallet.session.caught_up(SLICES, 0, 90, 1000)
+    wallet.session.lost("closed", 2000)
+    assert [event.gap.from_ms for event in wallet.told() if event.HasField("gap")] == [50, 90]
+
+
+def test_an_attempt_that_never_opened_is_no_gap() -> None:
+    wallet = Wallet()
+    wallet.session.lost("cannot_open", 2000)
+    assert wallet.told() == []
+
+
+def test_a_full_window_is_a_gap_and_the_wallet_is_taken_up_again_when_there_is_room() -> None:
+    wallet = Wallet(most=4)
+    wallet.open(fill(10))
+    wallet.resume()
+    wallet.resume(SLICES)
+    wallet.sees(*(fills(fill(time, tid=time)) for time in (20, 30, 40, 50)))
+    assert not wallet.session.is_keeping
+    told = wallet.told()
+    assert [event.gap.reason for event in told if event.HasField("gap")] == ["window_full", "window_full"]
+    kept = [pb.Fill.FromString(event.fill).time_ms for event in told if event.HasField("fill")]
+    assert kept == [10, 20]
+    # The slices' feed showed nothing yet, so the venue's clock as last seen stands in for its last row.
+    gaps = {event.gap.feed: event.gap.from_ms for event in told if event.HasField("gap")}
+    assert gaps == {FILLS: 30, SLICES: 20}
+    wallet.session.tick(1, 1000)
+    assert not wallet.session.is_keeping
+    wallet.acknowledge_all()
+    wallet.session.tick(2, 1000)
+    assert wallet.session.is_keeping
+    assert wallet.kinds() == ["opened"]
+    work = wallet.session.resume(ingest_pb2.Resume(address=ADDRESS, feed=FILLS, watermark_ms=15), 1000)
+    assert work is not None
+    assert work.reads_rows
+
+
+def test_account_states_without_room_are_left_out_and_are_no_gap() -> None:
+    wallet = Wallet(most=1)
+    state = wire.ClearinghouseState(margin_summary=wire.MarginSummary(), asset_positions=[], time=5)
+    wallet.sees(*[frames.PerpStates(ADDRESS, [("", state)])] * 3)
+    assert wallet.kinds() == ["account_snapshot"]
+    assert wallet.session.is_keeping
+
+
+def test_an_unanswered_opened_is_told_again() -> None:
+    wallet = Wallet()
+    wallet.open(fill(10))
+    wallet.resume()
+    wallet.told()
+    wallet.session.tick(14, 1000)
+    assert wallet.kinds() == []
+    wallet.session.tick(16, 1000)
+    assert wallet.kinds() == ["opened"]
+
+
+def test_work_that_was_given_up_is_asked_for_again() -> None:
+    wallet = Wallet()
+    wallet.open()
+    work = wallet.session.resume(ingest_pb2.Resume(address=ADDRESS, feed=FILLS, watermark_ms=5), 1000)
+    assert work is not None
+    wallet.session.gave_up(work)
+    wallet.told()
+    wallet.session.tick(16, 1000)
+    assert wallet.kinds() == ["opened"]
+
+
+def test_a_covered_stretch_is_not_told_while_it_would_close_an_open_gap() -> None:
+    wallet = Wallet()
+    wallet.open(fill(10))
+    wallet.resume(watermark_ms=50)
+    wallet.told()
+    wallet.session.covered(FILLS, 5, 9, 1000)
+    assert wallet.kinds() == ["caught_up"]
+    wallet.session.lost("closed", 2000)
+    wallet.told()
+    wallet.session.covered(FILLS, 5, 9, 1000)
+    assert wallet.kinds() == []
