@@ -147,7 +147,7 @@ class World:
             process.kill()
 
     @asynccontextmanager
-    async def gateway(self, **settings: object) -> AsyncIterator[ServiceProcess]:
+    async def gateway(self, name: str = "gateway", **settings: object) -> AsyncIterator[ServiceProcess]:
         base: dict[str, object] = {
             "nats_url": self.nats_url,
             "venue_ws_url": f"ws://{self.venue}/ws",
@@ -157,12 +157,25 @@ class World:
             "resume_timeout_s": 3,
             "rest_lag_s": 0.5,
         }
-        process = ServiceProcess("gateway", ["-m", "hlmonitor.gateway"], self.directory, base | settings)
+        process = ServiceProcess(name, ["-m", "hlmonitor.gateway"], self.directory, base | settings)
         process.start()
         try:
             yield process
         finally:
             process.kill()
+
+    async def until_the_ledger_is_here(self) -> None:
+        """Wait for every fill since `watch_from`, and check that each is the venue's, field by field."""
+        since_ms = self.recorder.watch_from_ms
+        ledger = {key(row): row for row in await self.ledger("fill")}
+        expected = {name: row for name, row in ledger.items() if row["time"] >= since_ms}
+        assert len(expected) > 40
+        await self.until(lambda: expected.keys() <= self._arrived().keys())
+        # Older rows come with snapshots; nothing may come that the ledger does not have.
+        assert all(ledger.get(name) == row for name, row in self._arrived().items())
+
+    def _arrived(self) -> dict[tuple[object, ...], dict[str, Any]]:
+        return {key(row): row for row in map(as_venue_row, self.recorder.fills)}
 
     async def until_more_fills(self, count: int) -> None:
         """Wait for so many more that came by the stream."""
@@ -178,8 +191,8 @@ class World:
                 while not condition():  # noqa: ASYNC110 another process' state
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            log = (self.directory / "gateway.log").read_text()[-3000:]
-            pytest.fail(f"not within {timeout_s} s; the gateway's log:\n{log}")
+            logs = "\n".join(path.read_text()[-3000:] for path in self.directory.glob("*.log"))
+            pytest.fail(f"not within {timeout_s} s; the logs:\n{logs}")
 
 
 @pytest.fixture
@@ -229,9 +242,19 @@ async def live(gateway: ServiceProcess, count: int) -> None:
             await asyncio.sleep(0.1)
 
 
-async def test_every_fill_of_the_ledger_arrives_unchanged_whatever_disconnects(world: World) -> None:
+@pytest.mark.parametrize(
+    "venue",
+    [
+        pytest.param({}, id="snapshots cover the gap"),
+        pytest.param({"snapshot_rows": 1}, id="REST covers the gap"),
+        pytest.param({"fault_duplicate": 0.2, "fault_split": 0.3, "fault_status_first": True}, id="frames are faulty"),
+    ],
+)
+async def test_every_fill_of_the_ledger_arrives_unchanged_whatever_disconnects(
+    world: World, venue: dict[str, object]
+) -> None:
     async with (
-        world.simulator(whales=6, rate=20, limit_new_connections=200) as _,
+        world.simulator(whales=6, rate=20, limit_new_connections=200, **venue),
         world.gateway(new_connections_per_minute=200) as gateway,
     ):
         whales = [whale["address"] for whale in await world.get("/control/wallets")]
@@ -242,21 +265,40 @@ async def test_every_fill_of_the_ledger_arrives_unchanged_whatever_disconnects(w
             await world.post("/control/disconnect", {"all": True})
         await live(gateway, len(whales))
         await world.post("/control/quiesce", {})
-        expected = {key(row): row for row in await world.ledger("fill") if row["time"] >= world.recorder.watch_from_ms}
-
-        def got() -> dict[tuple[object, ...], dict[str, Any]]:
-            return {key(row): row for row in map(as_venue_row, world.recorder.fills)}
-
-        await world.until(lambda: expected.keys() <= got().keys())
-        assert len(expected) > 40
-        assert {name: got()[name] for name in expected} == expected
-        # Rows before watch_from come with snapshots; nothing else may come that the ledger does not have.
-        assert all(row["time"] < world.recorder.watch_from_ms for name, row in got().items() if name not in expected)
+        await world.until_the_ledger_is_here()
         assert {gap.reason for gap in world.recorder.gaps} == {"closed"}
         ended = {row["oid"] for row in await world.ledger("order") if row["status"] != "open"}
         assert {status.oid for status in world.recorder.statuses} & ended
         for seqs in world.recorder.seqs.values():
             assert seqs == list(range(1, len(seqs) + 1))
+
+
+async def test_when_a_gateway_is_killed_another_takes_its_wallets_and_nothing_is_missing(world: World) -> None:
+    async with (
+        world.simulator(whales=8, rate=20),
+        world.gateway("one", local_address="127.0.0.2") as one,
+        world.gateway("two", local_address="127.0.0.3") as two,
+    ):
+        await one.ready()
+        await two.ready()
+        whales = [whale["address"] for whale in await world.get("/control/wallets")]
+        await world.watch(whales)
+        async with asyncio.timeout(20):
+            while await served(one) + await served(two) < len(whales):  # noqa: ASYNC110 other processes' state
+                await asyncio.sleep(0.1)
+        assert min(await served(one), await served(two)) > 0
+        await world.until_more_fills(20)
+        one.kill()
+        await live(two, len(whales))
+        await world.until_more_fills(20)
+        await world.post("/control/quiesce", {})
+        await world.until_the_ledger_is_here()
+        stats = await world.get("/control/stats")
+        assert stats["violations"] == {}
+
+
+async def served(gateway: ServiceProcess) -> int:
+    return sum(wallet["state"] == "live" for wallet in (await gateway.status())["wallets"])
 
 
 async def test_a_refused_partition_is_sent_again_in_order(world: World) -> None:
