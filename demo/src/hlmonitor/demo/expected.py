@@ -1,0 +1,48 @@
+"""What the simulator's oracle says must exist."""
+
+from fractions import Fraction
+
+import msgspec
+
+
+class ExpectedSignal(msgspec.Struct, frozen=True):
+    """A signal that must be published, field by field; amounts are canonical decimal strings."""
+
+    id: str
+    address: str
+    coin: str
+    oid: int
+    direction: str
+    side: str
+    size: str
+    price: str
+    price_exact: str
+    """The mean price as a fraction, `n/d`."""
+    close_rate: str | None
+    kind: str
+    complete: bool
+    fills: int
+    first_fill_time: int
+    last_fill_time: int
+    fee: str
+    fee_token: str
+    closed_pnl: str
+    start_position: str
+    end_position: str
+
+    @property
+    def exact_price(self) -> Fraction:
+        """The mean price without rounding."""
+        return Fraction(self.price_exact)
+
+
+class Expectation(msgspec.Struct, frozen=True):
+    """The oracle's answer: orders and fills that count, and their signals."""
+
+    orders: int
+    fills: int
+    timed_out: int
+    pending: int
+    signals: list[ExpectedSignal]
+    truncated: list[str] = []
+    """Wallets whose ledger was cut by its limit: nothing can be said of them."""
