@@ -228,6 +228,22 @@ def test_caught_up_moves_the_watermark_and_closes_the_gap_it_covers() -> None:
     ]
 
 
+def test_stretch_that_the_venue_cannot_show_is_recorded_and_the_rest_is_covered() -> None:
+    desk = Desk(watch_from_ms=START_MS)
+    feed = events_pb2.FEED_USER_FILLS
+    desk.partition.gap(events_pb2.Gap(address=WHALE, feed=feed, from_ms=START_MS, reason="reconnect"), desk.now)
+    lost = events_pb2.Gap(address=WHALE, feed=feed, from_ms=START_MS, to_ms=START_MS + 50, reason="too old")
+    desk.partition.gap(lost, desk.now)
+    desk.partition.caught_up(
+        events_pb2.CaughtUp(address=WHALE, feed=feed, from_ms=START_MS + 50, through_ms=START_MS + 90)
+    )
+    desk.commit()
+    rows = [(gap.from_ms - START_MS, gap.state, gap.reason) for gap in desk.batches[-1].gaps]
+    assert rows[1:] == [(0, "unprovable", "too old"), (50, "open", "reconnect"), (50, "covered", "reconnect")]
+    assert not desk.partition.wallets[WHALE].gaps
+    assert desk.batches[-1].watermarks[0].watermark_ms == START_MS + 90
+
+
 def test_legacy_message_has_the_originals_fields_as_numbers() -> None:
     desk = Desk()
     desk.fill(sz="0.3", px="100.5", start_position="-1", dir="Close Short")

@@ -160,10 +160,18 @@ class Partition:
         tally.snapshots.update(parts)
 
     def gap(self, gap: events_pb2.Gap, now: Now) -> None:
-        """A gateway cannot vouch for a stretch of a feed: timers wait until it is covered."""
+        """A gateway cannot vouch for a stretch of a feed: timers wait until it is covered.
+
+        A gap with an end is one that the venue cannot show any more: it is recorded, and nobody waits for it.
+        """
         wallet = self.wallet(Address(gap.address))
         known = wallet.gaps.get(gap.feed)
+        if gap.HasField("to_ms"):
+            self._give_up(wallet, gap, known)
+            return
         from_ms = min(gap.from_ms, known.from_ms) if known else gap.from_ms
+        if known and from_ms < known.from_ms:
+            self.outbox.gap(_gap_row(wallet.address, gap.feed, known, "covered", known.from_ms))
         wallet.gaps[gap.feed] = OpenGap(from_ms, gap.reason, known.since_s if known else now.mono_s)
         self.outbox.gap(_gap_row(wallet.address, gap.feed, wallet.gaps[gap.feed], "open"))
 
@@ -178,10 +186,7 @@ class Partition:
         elif gap:
             return
         if caught_up.from_ms <= wallet.resume_from_ms(feed) < caught_up.through_ms:
-            wallet.watermarks[feed] = caught_up.through_ms
-            self.outbox.watermark(
-                storage_pb2.Watermark(address=wallet.address, feed=feed, watermark_ms=caught_up.through_ms)
-            )
+            self._move_watermark(wallet, feed, caught_up.through_ms)
 
     def opened(self, address: Address) -> None:
         """A gateway has a wallet's subscriptions: tell it where to take each feed up."""
@@ -259,6 +264,22 @@ class Partition:
             del wallet.orders[mistaken]
             if order.status_stored:
                 self.outbox.unit(order, self.markets.symbol_of(fill.coin)).finished = True
+
+    def _give_up(self, wallet: Wallet, gap: events_pb2.Gap, known: OpenGap | None) -> None:
+        """Record a stretch that nothing can prove; what follows it may still be covered."""
+        lost = OpenGap(gap.from_ms, gap.reason, 0.0)
+        self.outbox.gap(_gap_row(wallet.address, gap.feed, lost, "unprovable", gap.to_ms))
+        if known and gap.from_ms <= known.from_ms < gap.to_ms:
+            if known.from_ms != gap.from_ms:
+                self.outbox.gap(_gap_row(wallet.address, gap.feed, known, "unprovable", gap.to_ms))
+            wallet.gaps[gap.feed] = OpenGap(gap.to_ms, known.reason, known.since_s)
+            self.outbox.gap(_gap_row(wallet.address, gap.feed, wallet.gaps[gap.feed], "open"))
+        if gap.from_ms <= wallet.resume_from_ms(gap.feed) < gap.to_ms:
+            self._move_watermark(wallet, gap.feed, gap.to_ms)
+
+    def _move_watermark(self, wallet: Wallet, feed: events_pb2.Feed.ValueType, to_ms: int) -> None:
+        wallet.watermarks[feed] = to_ms
+        self.outbox.watermark(storage_pb2.Watermark(address=wallet.address, feed=feed, watermark_ms=to_ms))
 
     def _says_nothing(self, wallet: Wallet, status: StatusInput, filled: Decimal) -> bool:
         """A status of an order without known fills that proves that there were none, or none to tell of."""
