@@ -1,22 +1,24 @@
 """Buckets in JetStream's key-value store: opened when needed, followed for ever."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import KeyValueConfig, StorageType
-from nats.js.errors import APIError, BucketNotFoundError
+from nats.js.errors import APIError, BucketNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KV_DEL, KV_PURGE, KeyValue
 
-from hlmonitor.runtime.nats import jetstream_of
+from hlmonitor.runtime.nats import REQUEST_TIMEOUT_S, jetstream_of
 
 RETRY_S = 0.2
 
 _BUCKET_EXISTS = 10058
 """JetStream's error code for a stream of that name with another configuration."""
+_WRONG_LAST_SEQUENCE = 10071
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Removed:
     """A key is gone."""
 
     key: str
+    deleted: bool
+    """Somebody deleted it. Else it expired, or was not there any more when the bucket was read anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,50 @@ def bucket_config(name: str, *, ttl_s: float | None = None) -> KeyValueConfig:
     )
 
 
+async def read_all(client: Client, config: KeyValueConfig) -> dict[str, Put]:
+    """What the bucket holds now, by key.
+
+    Raises:
+        nats.errors.Error: NATS did not answer or refused.
+    """
+    found: dict[str, Put] = {}
+    try:
+        async with aclosing(_entries(await open_bucket(client, config), REQUEST_TIMEOUT_S)) as entries:
+            async for entry in entries:
+                if entry is None:
+                    break
+                if entry.operation not in (KV_DEL, KV_PURGE):
+                    found[entry.key] = _put(entry)
+    except TimeoutError:
+        raise NatsTimeoutError from None
+    return found
+
+
+async def write_at(bucket: KeyValue, key: str, value: bytes | None, revision: int | None) -> bool:
+    """Write a value, or delete the key (None), if its revision is still this one (None: absent).
+
+    Returns False when somebody was faster.
+
+    Raises:
+        nats.errors.Error: NATS did not answer or refused.
+    """
+    try:
+        if value is None:
+            await bucket.delete(key, last=revision)
+        elif revision is None:
+            await bucket.create(key, value)
+        else:
+            await bucket.update(key, value, last=revision)
+    except KeyWrongLastSequenceError:
+        return False
+    except APIError as error:
+        # The client translates this code for writes, but not for deletions.
+        if error.err_code == _WRONG_LAST_SEQUENCE:
+            return False
+        raise
+    return True
+
+
 async def follow(client: Client, config: KeyValueConfig, *, quiet_s: float) -> AsyncIterator[Put | Removed | Synced]:
     """Every value of a bucket, then Synced, then each change, for ever.
 
@@ -85,31 +133,47 @@ async def follow(client: Client, config: KeyValueConfig, *, quiet_s: float) -> A
 
 
 async def _watch(bucket: KeyValue, known: set[str], quiet_s: float) -> AsyncIterator[Put | Removed | Synced]:
-    watcher = await bucket.watchall()
     seen: set[str] = set()
-    synced = False
-    try:
-        while True:
-            entry = await watcher.updates(timeout=quiet_s)  # type: ignore[no-untyped-call]
+    async with aclosing(_entries(bucket, quiet_s)) as entries:
+        async for entry in entries:
             if entry is None:
                 for key in known - seen:
-                    yield Removed(key)
+                    yield Removed(key, deleted=False)
                 known &= seen
-                known |= seen
-                synced = True
                 yield Synced()
             elif entry.operation in (KV_DEL, KV_PURGE):
                 seen.discard(entry.key)
                 if entry.key in known:
                     known.discard(entry.key)
-                    yield Removed(entry.key)
+                    yield Removed(entry.key, deleted=entry.operation == KV_DEL)
             else:
                 seen.add(entry.key)
-                if synced:
-                    known.add(entry.key)
-                yield Put(entry.key, entry.value or b"", entry.revision)
-    except TimeoutError:
-        return
+                known.add(entry.key)
+                yield _put(entry)
+
+
+async def _entries(bucket: KeyValue, quiet_s: float) -> AsyncGenerator[KeyValue.Entry | None, None]:
+    # None, once, when everything that the bucket held was told. The watcher says so too, but too early when the server
+    # has sent what it holds and the client has not read it yet: a long list then looked empty.
+    told = (await bucket.status()).values == 0
+    watcher = await bucket.watchall()
+    try:
+        if told:
+            yield None
+        while True:
+            # Not watcher.updates(): its wait_for forgets a cancellation that comes with an entry (Python 3.11).
+            async with asyncio.timeout(quiet_s):
+                entry: KeyValue.Entry | None = await anext(watcher)
+            if entry is None:
+                continue
+            yield entry
+            if not told and entry.delta == 0:
+                told = True
+                yield None
     finally:
         with suppress(NatsError, OSError, TimeoutError):
             await watcher.stop()  # type: ignore[no-untyped-call]
+
+
+def _put(entry: KeyValue.Entry) -> Put:
+    return Put(entry.key, entry.value or b"", entry.revision or 0)

@@ -65,15 +65,18 @@ async def _listen(
     async for change in follow(client, BUCKET, quiet_s=TTL_S):
         changed = False
         match change:
-            case Put(key, value) if key.startswith(prefix):
-                with suppress(msgspec.DecodeError):
-                    changed = view.heard(msgspec.json.decode(value, type=Member), time.monotonic())
-            case Removed(key):
+            case Put(key, value):
+                view.heard_anyone(time.monotonic())
+                if key.startswith(prefix):
+                    with suppress(msgspec.DecodeError):
+                        changed = view.heard(msgspec.json.decode(value, type=Member), time.monotonic())
+            case Removed(key, deleted=True):
                 changed = view.left(key)
+            case Removed():
+                # The server's clock let it expire, or the server lost its memory: we judge by our own clock.
+                pass
             case Synced():
                 changed = view.read_fully()
-            case Put():
-                pass
         if changed:
             on_view(view.members)
 

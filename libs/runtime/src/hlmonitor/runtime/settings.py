@@ -25,6 +25,7 @@ ENV_PREFIX = "HLMON_"
 EXIT_WRONG_SETTINGS = 2
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
+_CREDENTIALS = re.compile(r"://[^@/\s]*@")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 S = TypeVar("S", bound="ServiceSettings")
@@ -77,29 +78,39 @@ class ServiceSettings(BaseSettings):
         return env_settings, init_settings
 
 
+def without_credentials(text: str) -> str:
+    """The text with the user and password of every URL in it masked, fit for a log."""
+    return _CREDENTIALS.sub("://***@", text)
+
+
 def load_settings(service: str, kind: type[S], argv: Sequence[str]) -> S:
     """Read a service's settings, or end the process with status 2 and a sentence that names what is wrong."""
-    arguments, config = _take_config(list(argv))
+    try:
+        arguments, config = _take_config(argv)
+    except SettingsError as error:
+        _refuse(service, [str(error)])
     try:
         values = _file_values(service, kind, config)
-    except (OSError, tomllib.TOMLDecodeError, SettingsError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, SettingsError) as error:
         _refuse(service, [f"the settings file {config} cannot be used: {error}"])
     flags: CliSettingsSource[Any] = CliSettingsSource(kind, cli_prog_name=f"hlmon-{service}", cli_parse_args=arguments)
     try:
         # The private argument is pydantic-settings' documented way to hand over a flags source.
-        return kind(_cli_settings_source=flags, **values)  # type: ignore[call-arg]
+        return kind(_cli_settings_source=flags, **values)
     except ValidationError as error:
         _refuse(service, [_sentence(item["loc"], item["msg"], item.get("input")) for item in error.errors()])
     except SettingsError as error:
         _refuse(service, [str(error)])
 
 
-def _take_config(argv: list[str]) -> tuple[list[str], str | None]:
+def _take_config(argv: Sequence[str]) -> tuple[list[str], str | None]:
     rest, config = [], os.environ.get(f"{ENV_PREFIX}CONFIG")
     pending = iter(argv)
     for argument in pending:
         if argument == "--config":
             config = next(pending, None)
+            if config is None:
+                raise SettingsError("--config needs the name of a file")
         elif argument.startswith("--config="):
             config = argument.partition("=")[2]
         else:
@@ -122,7 +133,8 @@ def _file_values(service: str, kind: type[ServiceSettings], path: str | None) ->
 def _sentence(loc: tuple[int | str, ...], message: str, given: object) -> str:
     name = str(loc[0]) if loc else "settings"
     flag = name.replace("_", "-")
-    return f"{name} (--{flag}, {ENV_PREFIX}{name.upper()}): {message}; it was {given!r}"
+    shown = without_credentials(repr(given))
+    return f"{name} (--{flag}, {ENV_PREFIX}{name.upper()}): {message}; it was {shown}"
 
 
 def _refuse(service: str, problems: list[str]) -> NoReturn:
@@ -131,4 +143,4 @@ def _refuse(service: str, problems: list[str]) -> NoReturn:
     raise SystemExit(EXIT_WRONG_SETTINGS)
 
 
-__all__ = ["ENV_PREFIX", "EXIT_WRONG_SETTINGS", "Duration", "ServiceSettings", "load_settings"]
+__all__ = ["ENV_PREFIX", "EXIT_WRONG_SETTINGS", "Duration", "ServiceSettings", "load_settings", "without_credentials"]

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import msgspec
 from nats.aio.client import Client
-from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError, NoKeysError
 
-from hlmonitor.domain.addresses import Address
+from hlmonitor.domain.addresses import Address, AddressError, parse_address
 from hlmonitor.domain.watch import WatchEntry
-from hlmonitor.runtime.kv import Put, Removed, Synced, bucket_config, follow, open_bucket
+from hlmonitor.runtime.kv import Put, Removed, Synced, bucket_config, follow, open_bucket, read_all, write_at
 
 BUCKET = bucket_config("hl_watch")
 REREAD_S = 30.0
@@ -20,55 +19,31 @@ REREAD_S = 30.0
 class Stored:
     """An entry and the revision that a compare-and-set must name."""
 
-    entry: WatchEntry
+    entry: WatchEntry | None
+    """None: the stored value cannot be read."""
     revision: int
 
 
 class WatchList:
-    """Reads and writes the list. Every method raises nats.errors.Error when NATS does not answer."""
+    """Reads and writes the list. Every method raises nats.errors.Error when NATS does not answer or refuses."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     async def read(self) -> dict[Address, Stored]:
-        """Every entry. An unreadable value counts as absent, with its revision left to be overwritten."""
-        bucket = await open_bucket(self._client, BUCKET)
-        try:
-            keys = await bucket.keys()
-        except NoKeysError:
-            return {}
-        found: dict[Address, Stored] = {}
-        for key in keys:
-            try:
-                stored = await bucket.get(key)
-            except KeyNotFoundError:
-                continue
-            entry = _decode(stored.value or b"")
-            if entry is not None:
-                found[entry.address] = Stored(entry, stored.revision or 0)
-        return found
+        """Every entry now, unreadable ones too, so that they can be overwritten; only keys that are addresses."""
+        stored = await read_all(self._client, BUCKET)
+        return {Address(key): Stored(_decode(put), put.revision) for key, put in stored.items() if _is_address(key)}
 
     async def put(self, entry: WatchEntry, revision: int | None) -> bool:
         """Write an entry if its key is at this revision (None: absent). False: somebody was faster."""
         bucket = await open_bucket(self._client, BUCKET)
-        value = msgspec.json.encode(entry)
-        try:
-            if revision is None:
-                await bucket.create(entry.address, value)
-            else:
-                await bucket.update(entry.address, value, last=revision)
-        except KeyWrongLastSequenceError:
-            return False
-        return True
+        return await write_at(bucket, entry.address, msgspec.json.encode(entry), revision)
 
     async def purge(self, address: Address, revision: int) -> bool:
         """Delete an entry if it is still at this revision. False: somebody was faster."""
         bucket = await open_bucket(self._client, BUCKET)
-        try:
-            await bucket.delete(address, last=revision)
-        except KeyWrongLastSequenceError:
-            return False
-        return True
+        return await write_at(bucket, address, None, revision)
 
     async def follow(self) -> AsyncIterator[dict[Address, WatchEntry]]:
         """The whole list, first when it was read fully, then after each change, for ever."""
@@ -77,8 +52,8 @@ class WatchList:
         async for change in follow(self._client, BUCKET, quiet_s=REREAD_S):
             before = dict(entries)
             match change:
-                case Put(_, value):
-                    if (entry := _decode(value)) is not None:
+                case Put() as put:
+                    if (entry := _decode(put)) is not None:
                         entries[entry.address] = entry
                 case Removed(key):
                     entries.pop(Address(key), None)
@@ -91,8 +66,16 @@ class WatchList:
                 yield dict(entries)
 
 
-def _decode(value: bytes) -> WatchEntry | None:
+def _decode(put: Put) -> WatchEntry | None:
     try:
-        return msgspec.json.decode(value, type=WatchEntry)
+        entry = msgspec.json.decode(put.value, type=WatchEntry)
     except msgspec.DecodeError:
         return None
+    return entry if entry.address == put.key else None
+
+
+def _is_address(key: str) -> bool:
+    try:
+        return parse_address(key) == key
+    except AddressError:
+        return False

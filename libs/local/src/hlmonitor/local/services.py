@@ -1,0 +1,93 @@
+"""A service of ours as a child process: its settings, readiness, status and metrics."""
+
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+from prometheus_client.parser import text_string_to_metric_families
+
+from hlmonitor.local.ports import free_port
+from hlmonitor.local.processes import LocalError, LocalProcess
+
+READY_TIMEOUT_S = 30.0
+_POLL_S = 0.05
+_REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=5)
+
+
+class ServiceProcess(LocalProcess):
+    """A Python program that serves health over HTTP, as every service does. It keeps its health port over restarts."""
+
+    def __init__(self, name: str, arguments: Sequence[str], directory: Path, settings: Mapping[str, object]) -> None:
+        """`arguments` go to this interpreter (`-m`, `hlmonitor.gateway`), settings become `HLMON_…` variables."""
+        super().__init__(name, directory)
+        self.health_port = free_port()
+        self._arguments = arguments
+        self._settings = dict(settings)
+
+    def start(self, **settings: object) -> None:
+        """Start it; settings given here are kept for later starts.
+
+        Raises:
+            LocalError: it runs already.
+        """
+        self._settings |= settings
+        named = {"instance": self.name, "health_port": self.health_port} | self._settings
+        environment = {f"HLMON_{key.upper()}": str(value) for key, value in named.items()}
+        self.spawn([sys.executable, *self._arguments], environment)
+
+    async def ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
+        """Wait until it says that it is ready.
+
+        Raises:
+            LocalError: it ended, or was not ready in time; the message has its reason and the end of its log.
+        """
+        reason: str | None = "it does not listen yet"
+        try:
+            async with asyncio.timeout(timeout_s):
+                while (reason := await self._unready()) is not None:
+                    if not self.running:
+                        raise LocalError(f"{self.name} ended with status {self.exit_code}: {self.log_tail()}")
+                    await asyncio.sleep(_POLL_S)
+        except TimeoutError:
+            raise LocalError(f"{self.name} was not ready within {timeout_s} s: {reason}; {self.log_tail()}") from None
+
+    async def get(self, path: str) -> tuple[int, str]:
+        """Status code and body of a path of its health server.
+
+        Raises:
+            aiohttp.ClientError: it did not answer.
+            TimeoutError: not in time.
+        """
+        async with (
+            aiohttp.ClientSession(timeout=_REQUEST_TIMEOUT) as session,
+            session.get(f"http://127.0.0.1:{self.health_port}{path}") as response,
+        ):
+            return response.status, await response.text()
+
+    async def status(self) -> dict[str, Any]:
+        """Its `/status`. Raises as `get`."""
+        _, body = await self.get("/status")
+        value: dict[str, Any] = msgspec.json.decode(body)
+        return value
+
+    async def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric's samples that carry these labels; 0 when there is none. Raises as `get`."""
+        _, body = await self.get("/metrics")
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(body)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    async def _unready(self) -> str | None:
+        try:
+            code, body = await self.get("/health/ready")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return repr(error)
+        return None if code == HTTPStatus.OK else body.strip()

@@ -1,0 +1,79 @@
+"""Membership against a real server: who is seen, who is gone, and what a crash of NATS does to the view."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+from nats.aio.client import Client
+
+from hlmonitor.local.nats import NatsServer
+from hlmonitor.local.waiting import eventually
+from hlmonitor.runtime.core.membership import TTL_S, Member
+from hlmonitor.runtime.logs import Log
+from hlmonitor.runtime.membership import join, watch_members
+
+from .conftest import connected
+
+
+def aggregator(name: str) -> Member:
+    return Member(kind="aggregator", name=name, address=f"127.0.0.1:{len(name)}")
+
+
+@asynccontextmanager
+async def watching(client: Client) -> AsyncIterator[list[set[str]]]:
+    views: list[set[str]] = []
+    task = asyncio.create_task(watch_members(client, "aggregator", lambda members: views.append(set(members))))
+    try:
+        yield views
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_members_of_the_kind_are_seen_and_a_goodbye_shows_at_once(client: Client, log: Log) -> None:
+    async with (
+        join(client, aggregator("a"), log=log),
+        join(client, Member(kind="gateway", name="g"), log=log),
+        watching(client) as views,
+    ):
+        async with join(client, aggregator("b"), log=log):
+            await eventually(lambda: views[-1:] == [{"a", "b"}], "both are seen")
+        await eventually(lambda: views[-1] == {"a"}, "the goodbye shows", timeout_s=TTL_S / 2)
+    assert all("g" not in view for view in views)
+
+
+async def test_a_member_that_fell_silent_is_gone_soon_and_the_rest_stay(
+    server: NatsServer, client: Client, log: Log
+) -> None:
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(join(client, aggregator("alive"), log=log))
+        views = await stack.enter_async_context(watching(client))
+        async with connected(server, log) as doomed:
+            dying = join(doomed, aggregator("doomed"), log=log)
+            await dying.__aenter__()
+            await eventually(lambda: views[-1:] == [{"alive", "doomed"}], "both are seen")
+            settled = len(views)
+            # A closed connection can send neither heartbeats nor a goodbye, as after a crash.
+            await doomed.close()
+            await eventually(lambda: views[-1] == {"alive"}, "the silent one is gone", timeout_s=2 * TTL_S)
+            await dying.__aexit__(None, None, None)
+        assert all("alive" in view for view in views[settled:])
+
+
+async def test_a_kill_of_the_server_does_not_make_the_view_flicker(
+    server: NatsServer, client: Client, log: Log
+) -> None:
+    async with (
+        join(client, aggregator("a"), log=log),
+        join(client, aggregator("b"), log=log),
+        watching(client) as views,
+    ):
+        await eventually(lambda: views[-1:] == [{"a", "b"}], "both are seen")
+        settled = len(views)
+        server.kill()
+        server.start()
+        await eventually(lambda: client.is_connected, "the client is back")
+        async with join(client, aggregator("c"), log=log):
+            await eventually(lambda: views[-1] == {"a", "b", "c"}, "a newcomer is seen")
+            assert all({"a", "b"} <= view for view in views[settled:])
