@@ -7,7 +7,8 @@ AUTO_MIGRATED = [
     """CREATE TABLE hl_watch_addresses (
         id bigint unsigned AUTO_INCREMENT PRIMARY KEY, player_id bigint unsigned NOT NULL, address varchar(42) NOT NULL,
         nickname varchar(64) DEFAULT '', is_system tinyint(1) NOT NULL DEFAULT 0, created_at datetime(3) NULL,
-        updated_at datetime(3) NULL, deleted_at datetime(3) NULL, CONSTRAINT uidx_player_addr UNIQUE (player_id, address))""",
+        updated_at datetime(3) NULL, deleted_at datetime(3) NULL,
+        CONSTRAINT uidx_player_addr UNIQUE (player_id, address))""",
     """CREATE TABLE hl_position_cache (
         id bigint unsigned AUTO_INCREMENT PRIMARY KEY, address varchar(42) NOT NULL, spot_balances json NULL,
         spot_total_usd varchar(32) NOT NULL DEFAULT '0', futures_positions json NULL,
@@ -59,12 +60,14 @@ WALLET = "0x" + "ab" * 20
 ROWS = [
     f"INSERT INTO hl_watch_addresses (player_id, address, nickname) VALUES (1, '{WALLET}', 'whale')",
     f"INSERT INTO hl_position_cache (address, updated_at) VALUES ('{WALLET}', '2026-01-02 03:04:05')",
-    "INSERT INTO hl_order_aggregation (oid, address, direction, symbol, fills, total_size, weighted_avg_px,"
-    f" order_status, last_fill_time) VALUES (77, '{WALLET}', 'Open Long', 'BTCUSDC', '[]', 1.5, 60000.25, 'open', 1700000000)",
+    (
+        "INSERT INTO hl_order_aggregation (oid, address, direction, symbol, fills, total_size, weighted_avg_px,"
+        f" last_fill_time) VALUES (77, '{WALLET}', 'Open Long', 'BTCUSDC', '[]', 1.5, 60000.25, 1700000000)"
+    ),
 ]
 SIGNAL_ROW = (
-    "INSERT INTO hl_address_signals (address, position_rate, symbol, coin_type, asset_type, direction, side, price, size,"
-    " expired_at) VALUES ('{wallet}', '{rate}', 'BTCUSDC', 'A', 'futures', 'open', 'LONG', 60000.25, 1.5,"
+    "INSERT INTO hl_address_signals (address, position_rate, symbol, coin_type, asset_type, direction, side, price,"
+    " size, expired_at) VALUES ('{wallet}', '{rate}', 'BTCUSDC', 'A', 'futures', 'open', 'LONG', 60000.25, 1.5,"
     " '2026-01-09 03:04:05')"
 )
 

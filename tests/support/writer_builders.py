@@ -66,7 +66,9 @@ def order(
     )
 
 
-def signal(number: int = 1, *, wallet: str = WALLET, payload: bytes | None = None, **changes: str) -> storage_pb2.SignalRow:
+def signal(
+    number: int = 1, *, wallet: str = WALLET, payload: bytes | None = None, **changes: str
+) -> storage_pb2.SignalRow:
     values = {
         "symbol": "BTCUSDC",
         "coin_type": "A",
@@ -85,7 +87,7 @@ def signal(number: int = 1, *, wallet: str = WALLET, payload: bytes | None = Non
         subject=f"hl.signals.v1.{wallet}.BTC.open",
         payload=payload or f'{{"number":{number}}}'.encode(),
         decided_at_ms=NOON_MS,
-        **(values | changes),
+        **(values | changes),  # type: ignore[arg-type]
     )
 
 

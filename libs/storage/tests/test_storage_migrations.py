@@ -125,8 +125,9 @@ async def test_migrating_again_changes_nothing(database_url: str) -> None:
 
 async def test_two_processes_may_migrate_at_once(database_url: str) -> None:
     command = [sys.executable, "-W", "error", "-m", "hlmonitor.storage.migrate", "--database-url", database_url]
-    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    results = await asyncio.gather(*(asyncio.to_thread(process.communicate, None, 60) for process in processes))
+    processes = [await asyncio.create_subprocess_exec(*command, stderr=subprocess.PIPE) for _ in range(2)]
+    async with asyncio.timeout(60):
+        results = await asyncio.gather(*(process.communicate() for process in processes))
     assert [process.returncode for process in processes] == [0, 0], results
     await assert_complete(database_url)
 
@@ -159,11 +160,16 @@ async def test_the_init_sql_form_is_adopted_with_its_rows(database_url: str) -> 
     assert found == [(15.5, None, 0), (3.0, None, 0), (0.0, "n/a", 0), (100.0, None, 0), (12.346, None, 0.5)]
     sizes = await rows(database_url, "SELECT position_size FROM hl_address_signal ORDER BY id")
     assert [size for (size,) in sizes] == ["Medium", "Small", "Small", "Large", "Medium"]
-    assert [row[0] for row in await rows(database_url, "SELECT total_size FROM hl_order_aggregation")] == [123456789012.5]
+    assert [row[0] for row in await rows(database_url, "SELECT total_size FROM hl_order_aggregation")] == [
+        123456789012.5
+    ]
 
 
 async def test_a_table_of_the_views_name_is_left_alone(database_url: str) -> None:
-    await run(database_url, ["CREATE TABLE hl_address_signal (id bigint AUTO_INCREMENT PRIMARY KEY, position_size varchar(8))"])
+    await run(
+        database_url,
+        ["CREATE TABLE hl_address_signal (id bigint AUTO_INCREMENT PRIMARY KEY, position_size varchar(8))"],
+    )
     await run(database_url, ["INSERT INTO hl_address_signal (position_size) VALUES ('Large')"])
     await migrate(database_url)
     assert await rows(database_url, "SELECT position_size FROM hl_address_signal") == [("Large",)]

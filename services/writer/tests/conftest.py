@@ -1,7 +1,6 @@
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
-
 from writer_harness import Writer, running_writer
 
 from hlmonitor.local.database_fixtures import backend, database_url

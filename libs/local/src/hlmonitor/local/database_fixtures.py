@@ -1,7 +1,7 @@
 """Pytest fixtures: one test over every database. A conftest imports `backend` and `database_url` from here.
 
-A server that is missing skips its tests with a reason that names it; where `CI` is set it fails them, because there none
-may be missing.
+A server that is missing skips its tests with a reason that names it; where `CI` is set it fails them, because there
+none may be missing.
 """
 
 import os

@@ -8,7 +8,6 @@ import contextlib
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
+
+from hlmonitor.local.ports import free_port
 
 _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 20
@@ -80,7 +81,7 @@ class DatabaseServer(ABC):
         self._own(self._directory)
         if not self._data.exists():
             self._initialise()
-        self.port = self.port or _free_port()
+        self.port = self.port or free_port()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 the command is made here
                 self._as_user(self._server_command()), stdout=log, stderr=log, cwd=self._directory
@@ -154,10 +155,11 @@ class DatabaseServer(ABC):
     def _url(self, database: str) -> str: ...
 
     def _as_user(self, command: Sequence[str]) -> list[str]:
-        if os.geteuid() != 0:
-            return list(command)
-        # setpriv replaces itself, so the process id is the server's.
-        return ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--init-groups", *command]
+        # setpriv replaces itself, so the process id is the server's; and no server outlives who started it.
+        wrapped = [shutil.which("setpriv") or "/usr/bin/setpriv", "--pdeathsig", "KILL"]
+        if os.geteuid() == 0:
+            wrapped += [f"--reuid={self.user}", f"--regid={self.user}", "--init-groups"]
+        return [*wrapped, *command]
 
     def _own(self, path: Path) -> None:
         if os.geteuid() == 0:
@@ -307,10 +309,3 @@ def _apt_install(package: str) -> str | None:
         if done.returncode != 0:
             return f"`{' '.join(command)}` failed: {done.stderr.strip()[-500:]}"
     return None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

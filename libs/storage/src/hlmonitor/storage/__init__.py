@@ -4,7 +4,7 @@ Only what is here knows SQL or a dialect. No rule about trading lives here and n
 the data access objects take rows and give rows.
 """
 
-from hlmonitor.storage.database import Database
+from hlmonitor.storage.database import Database, checked_url
 from hlmonitor.storage.errors import DataRejectedError, StorageError, WatchListError, is_data_error
 
-__all__ = ["DataRejectedError", "Database", "StorageError", "WatchListError", "is_data_error"]
+__all__ = ["DataRejectedError", "Database", "StorageError", "WatchListError", "checked_url", "is_data_error"]

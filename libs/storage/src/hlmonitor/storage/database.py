@@ -91,6 +91,19 @@ def open_engine(url: str, timeouts: Timeouts, pool_size: int) -> AsyncEngine:
             return _mysql(parsed, timeouts, pool_size)
 
 
+def checked_url(url: str) -> str:
+    """The URL as it came, for settings that are to refuse a wrong one at the start.
+
+    Raises:
+        ValueError: it cannot be read, or names a database that is not supported.
+    """
+    try:
+        _with_driver(url)
+    except StorageError as error:
+        raise ValueError(str(error)) from error
+    return url
+
+
 def _with_driver(url: str) -> URL:
     try:
         parsed = make_url(url)
@@ -142,7 +155,10 @@ def _postgresql(url: URL, timeouts: Timeouts, pool_size: int) -> AsyncEngine:
         "application_name": "hl-monitor",
     }
     arguments = {"timeout": timeouts.connect_s, "server_settings": settings}
-    return create_async_engine(url, pool_size=pool_size, pool_pre_ping=True, connect_args=arguments)
+    # JSON stays the text that it is.
+    return create_async_engine(
+        url, pool_size=pool_size, pool_pre_ping=True, connect_args=arguments, json_deserializer=str
+    )
 
 
 def _mysql(url: URL, timeouts: Timeouts, pool_size: int) -> AsyncEngine:

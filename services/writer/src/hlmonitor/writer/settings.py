@@ -1,14 +1,17 @@
 """What the writer can be told."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from hlmonitor.runtime.settings import Duration, ServiceSettings
+from hlmonitor.storage import checked_url
 
 
 class WriterSettings(ServiceSettings):
     """Settings of the writer."""
 
-    database_url: str = Field(
+    database_url: Annotated[str, AfterValidator(checked_url)] = Field(
         "sqlite+aiosqlite:///.run/hlmonitor.db",
         description="SQLAlchemy URL of the database: sqlite, postgresql, or mysql (MariaDB)",
     )

@@ -1,0 +1,110 @@
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from hlmonitor.storage import DataRejectedError, Database, StorageError, is_data_error
+from hlmonitor.storage.database import Timeouts
+from hlmonitor.storage.dao import partitions
+from hlmonitor.storage.migrate import migrate
+from hlmonitor.storage.tables import hl_partition
+from hlmonitor.storage.types import Amount
+
+
+async def test_a_reader_sees_one_state_while_a_writer_commits(database_url: str) -> None:
+    await migrate(database_url)
+    database = Database(database_url)
+    async with database.read() as reader:
+        assert await partitions.current_epoch(reader, 5) == 0
+        async with database.write() as writer:
+            assert await partitions.acquire(writer, 5, "a", 0) == 1
+        assert await partitions.current_epoch(reader, 5) == 0
+    async with database.read() as reader:
+        assert await partitions.current_epoch(reader, 5) == 1
+    await database.close()
+
+
+async def test_a_writer_that_stands_still_holds_another_up_for_two_seconds_at_most(database_url: str) -> None:
+    await migrate(database_url)
+    patient = Timeouts(idle_in_transaction_s=30)
+    first, second = Database(database_url, timeouts=patient), Database(database_url, timeouts=Timeouts(sqlite_busy_s=1))
+    async with first.write() as holder:
+        await partitions.acquire(holder, 5, "holder", 0)
+        began = asyncio.get_running_loop().time()
+        with pytest.raises((OperationalError, DBAPIError)) as failed:
+            async with second.write() as waiting:
+                await partitions.acquire(waiting, 5, "waiting", 0)
+        assert asyncio.get_running_loop().time() - began < 5
+        assert not is_data_error(failed.value)
+    await first.close()
+    await second.close()
+
+
+async def test_a_session_that_idles_in_a_transaction_is_ended_and_its_lock_with_it(database_url: str) -> None:
+    if database_url.startswith("sqlite"):
+        pytest.skip("SQLite has no server that could end a session")
+    await migrate(database_url)
+    idle, other = Database(database_url, timeouts=Timeouts(idle_in_transaction_s=1)), Database(database_url)
+    with pytest.raises(DBAPIError) as failed:
+        async with idle.write() as stopped:
+            await partitions.acquire(stopped, 5, "stopped", 0)
+            async with asyncio.timeout(10), other.write() as going_on:
+                await partitions.acquire(going_on, 5, "other", 0)
+            await partitions.acquire(stopped, 5, "stopped", 0)
+    assert not is_data_error(failed.value)
+    await idle.close()
+    await other.close()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"partition_id": 1, "epoch": None, "last_batch": 0, "owner": "a", "updated_ms": 0},
+        {"partition_id": 1, "epoch": 2**64, "last_batch": 0, "owner": "a", "updated_ms": 0},
+        {"partition_id": 0, "epoch": 1, "last_batch": 0, "owner": "taken", "updated_ms": 0},
+    ],
+)
+async def test_what_the_data_is_to_blame_for_is_told_apart(database_url: str, row: dict[str, object]) -> None:
+    await migrate(database_url)
+    database = Database(database_url)
+    async with database.write() as connection:
+        await partitions.acquire(connection, 0, "first", 0)
+    with pytest.raises(Exception) as failed:  # noqa: PT011 each driver has its own error
+        async with database.write() as connection:
+            await connection.execute(insert(hl_partition), [row])
+    assert is_data_error(failed.value)
+    with pytest.raises(DBAPIError) as absent:
+        async with database.write() as connection:
+            await connection.execute(text("SELECT 1 FROM no_such_table"))
+    assert not is_data_error(absent.value)
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        ("0.0000000000000000005", "0.000000000000000000"),
+        ("0.0000000000000000015", "0.000000000000000002"),
+        ("-1", "-1.000000000000000000"),
+    ],
+)
+def test_amounts_are_rounded_half_even_to_18_decimals(value: str, stored: str) -> None:
+    from sqlalchemy.dialects import sqlite
+
+    assert Amount().process_bind_param(Decimal(value), sqlite.dialect()) == stored
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e20"])
+def test_an_amount_that_no_column_holds_is_refused(value: str) -> None:
+    from sqlalchemy.dialects import sqlite
+
+    with pytest.raises(DataRejectedError):
+        Amount().process_bind_param(Decimal(value), sqlite.dialect())
+
+
+def test_a_url_that_is_none_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot be read"):
+        Database(str(tmp_path))

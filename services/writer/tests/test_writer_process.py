@@ -1,0 +1,173 @@
+"""The writer as a real process, killed and deprived of its database."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from writer_builders import PARTITION, batch, fill, order, signal, unit
+
+from hlmonitor.local.databases import DatabaseServer
+from hlmonitor.local.ports import free_port
+from hlmonitor.local.services import ServiceProcess
+from hlmonitor.runtime.grpc import open_channel
+from hlmonitor.storage import Database
+from hlmonitor.v1 import storage_pb2, storage_pb2_grpc
+
+TIMEOUT_S = 20
+
+
+@pytest.fixture
+def listen() -> str:
+    return f"127.0.0.1:{free_port()}"
+
+
+@pytest.fixture
+def process(database_url: str, listen: str, tmp_path: Path) -> Iterator[ServiceProcess]:
+    settings = {"database_url": database_url, "listen": listen}
+    made = ServiceProcess("writer", ["-W", "error", "-m", "hlmonitor.writer"], tmp_path, settings)
+    yield made
+    made.kill()
+
+
+@asynccontextmanager
+async def connected(listen: str) -> AsyncIterator["storage_pb2_grpc.StorageAsyncStub"]:
+    async with open_channel(listen) as channel:
+        yield storage_pb2_grpc.StorageStub(channel)
+
+
+async def acquire(listen: str) -> int:
+    async with connected(listen) as stub:
+        request = storage_pb2.AcquireEpochRequest(partition=PARTITION, owner="test")
+        return (await stub.AcquireEpoch(request, timeout=TIMEOUT_S, wait_for_ready=True)).epoch
+
+
+async def commit(listen: str, message: storage_pb2.CommitBatch) -> storage_pb2.CommitReply:
+    async with connected(listen) as stub, asyncio.timeout(TIMEOUT_S):
+        async for reply in stub.Commit(iter([message]), wait_for_ready=True):
+            return reply
+    raise AssertionError("the stream ended without a reply")
+
+
+async def scalar(database_url: str, query: str) -> int:
+    database = Database(database_url)
+    try:
+        async with database.read() as connection:
+            return int(await connection.scalar(text(query)) or 0)
+    finally:
+        await database.close()
+
+
+def numbered(number: int, epoch: int) -> storage_pb2.CommitBatch:
+    part = unit(
+        f"order-{number}",
+        fills=[fill(number, order=f"order-{number}", open_number=number)],
+        rows=[order(f"order-{number}", oid=number)],
+        signals=[signal(number)],
+    )
+    return batch(number, part, epoch=epoch)
+
+
+@pytest.mark.parametrize("look_for_commit", [True, False])
+async def test_a_batch_whose_reply_was_lost_by_a_kill_is_done_and_not_doubled(
+    process: ServiceProcess, listen: str, database_url: str, *, look_for_commit: bool
+) -> None:
+    process.start()
+    await process.ready()
+    epoch = await acquire(listen)
+    for number in range(1, 4):
+        message = numbered(number, epoch)
+        sending = asyncio.ensure_future(commit(listen, message))
+        if look_for_commit:
+            async with asyncio.timeout(TIMEOUT_S):
+                while await scalar(database_url, "SELECT max(last_batch) FROM hl_partition") < number:
+                    await asyncio.sleep(0)
+        else:
+            await asyncio.sleep(0.004 * number)
+        process.kill()
+        await asyncio.gather(sending, return_exceptions=True)
+        process.start()
+        reply = await commit(listen, message)
+        assert reply.WhichOneof("result") == "done"
+        assert not reply.done.dead_letters
+    for table in ("hl_fill", "hl_address_signals", "hl_order_aggregation"):
+        assert await scalar(database_url, f"SELECT count(*) FROM {table}") == 3
+    assert await scalar(database_url, "SELECT next_number FROM hl_address_counter") == 4
+
+
+async def test_a_database_that_is_down_at_start_is_waited_for(
+    process: ServiceProcess, listen: str, backend: DatabaseServer | None
+) -> None:
+    if backend is None:
+        pytest.skip("SQLite has no server that could be down")
+    backend.stop()
+    try:
+        process.start()
+        async with asyncio.timeout(TIMEOUT_S):
+            while "database_retry" not in process.log_tail():
+                await asyncio.sleep(0.05)
+            while not (await process.get("/health/ready"))[1].startswith("not ready\ndatabase: migrate"):
+                await asyncio.sleep(0.05)
+        assert (await process.get("/health/live"))[0] == 200
+    finally:
+        backend.start()
+    await process.ready()
+    assert await acquire(listen) == 1
+
+
+async def test_a_writer_without_database_still_stops_when_told_to(
+    process: ServiceProcess, backend: DatabaseServer | None
+) -> None:
+    if backend is None:
+        pytest.skip("SQLite has no server that could be down")
+    backend.stop()
+    try:
+        process.start()
+        async with asyncio.timeout(TIMEOUT_S):
+            while "database_retry" not in process.log_tail():
+                await asyncio.sleep(0.05)
+        assert await process.terminate() == 0
+    finally:
+        backend.start()
+
+
+async def test_a_batch_waits_for_a_database_that_went_away(
+    process: ServiceProcess, listen: str, backend: DatabaseServer | None
+) -> None:
+    if backend is None:
+        pytest.skip("SQLite has no server that could be down")
+    process.start()
+    await process.ready()
+    epoch = await acquire(listen)
+    await commit(listen, numbered(1, epoch))
+    backend.kill()
+    try:
+        sending = asyncio.ensure_future(commit(listen, numbered(2, epoch)))
+        async with asyncio.timeout(TIMEOUT_S):
+            while (await process.get("/health/ready"))[0] == 200:
+                await asyncio.sleep(0.05)
+        assert not sending.done()
+    finally:
+        backend.start()
+    assert (await sending).WhichOneof("result") == "done"
+    await process.ready()
+
+
+async def test_sigterm_ends_open_streams_and_the_process(process: ServiceProcess, listen: str) -> None:
+    process.start()
+    await process.ready()
+    epoch = await acquire(listen)
+    async with connected(listen) as stub:
+        call = stub.Commit()
+        await call.write(numbered(1, epoch))
+        async with asyncio.timeout(TIMEOUT_S):
+            assert (await call.read()).WhichOneof("result") == "done"
+        assert await process.terminate(10) == 0
+
+
+async def test_a_wrong_database_url_ends_the_start_with_a_sentence(process: ServiceProcess) -> None:
+    process.start(database_url="oracle://somewhere/db")
+    assert await process.wait() == 2
+    assert "oracle is not supported: use sqlite, postgresql or mysql" in process.log_tail()
