@@ -1,6 +1,7 @@
 """A real gateway process against the real simulator, with a recording Ingest server in the aggregator's place."""
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -98,7 +99,10 @@ class Recorder(IngestServicer):
 
     def _resume(self, address: str, feed: pb.Feed.ValueType) -> ingest_pb2.BatchReply:
         through = [told.through_ms for told in self.caught_up if (told.address, told.feed) == (address, feed)]
-        resume = ingest_pb2.Resume(address=address, feed=feed, watermark_ms=max([self.watch_from_ms, *through]))
+        ended = {status.oid for status in self.statuses if status.status not in ("open", "triggered")}
+        oids = {fill.oid for fill in self.fills if fill.address == address and fill.oid not in ended}
+        watermark_ms = max([self.watch_from_ms, *through])
+        resume = ingest_pb2.Resume(address=address, feed=feed, watermark_ms=watermark_ms, open_oids=oids)
         return ingest_pb2.BatchReply(resume=resume)
 
 
@@ -174,6 +178,18 @@ class World:
         # Older rows come with snapshots; nothing may come that the ledger does not have.
         assert all(ledger.get(name) == row for name, row in self._arrived().items())
 
+    async def until_every_end_is_here(self) -> None:
+        """Wait for the last status of each order, and of each TWAP, that was filled since `watch_from`."""
+        filled = [row for row in await self.ledger("fill") if row["time"] >= self.recorder.watch_from_ms]
+        oids, twaps = {row["oid"] for row in filled}, {row["twapId"] for row in filled if row["twapId"] is not None}
+        orders = [row for row in await self.ledger("order") if row["twapId"] is None and row["oid"] in oids]
+        ends = {(row["oid"], row["status"]) for row in orders if row["status"] != "open"}
+        running = [row for row in await self.ledger("twap") if row["twapId"] in twaps]
+        twap_ends = {(row["twapId"], row["status"]) for row in running if row["status"] != "activated"}
+        assert ends
+        await self.until(lambda: ends <= {(status.oid, status.status) for status in self.recorder.statuses})
+        await self.until(lambda: twap_ends <= {(status.twap_id, status.status) for status in self.recorder.statuses})
+
     def _arrived(self) -> dict[tuple[object, ...], dict[str, Any]]:
         return {key(row): row for row in map(as_venue_row, self.recorder.fills)}
 
@@ -188,7 +204,7 @@ class World:
     async def until(self, condition: Callable[[], object], timeout_s: float = 30.0) -> None:
         try:
             async with asyncio.timeout(timeout_s):
-                while not condition():  # noqa: ASYNC110 another process' state
+                while not condition():
                     await asyncio.sleep(0.05)
         except TimeoutError:
             logs = "\n".join(path.read_text()[-3000:] for path in self.directory.glob("*.log"))
@@ -231,15 +247,16 @@ def key(row: dict[str, Any]) -> tuple[object, ...]:
 
 
 async def live(gateway: ServiceProcess, count: int) -> None:
-    async with asyncio.timeout(40):
-        while True:
-            try:
-                wallets = (await gateway.status())["wallets"]
-            except (aiohttp.ClientError, KeyError):
-                wallets = []
-            if sum(wallet["state"] == "live" for wallet in wallets) == count:
-                return
-            await asyncio.sleep(0.1)
+    """Wait until so many wallets are caught up."""
+    states: list[str] | None = None
+    try:
+        async with asyncio.timeout(40):
+            while states is None or states.count("live") != count:
+                with contextlib.suppress(aiohttp.ClientError, KeyError):
+                    states = [wallet["state"] for wallet in (await gateway.status())["wallets"]]
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        pytest.fail(f"not {count} live but {states}; the gateway's log:\n{gateway.log_tail()}")
 
 
 @pytest.mark.parametrize(
@@ -254,12 +271,15 @@ async def test_every_fill_of_the_ledger_arrives_unchanged_whatever_disconnects(
     world: World, venue: dict[str, object]
 ) -> None:
     async with (
-        world.simulator(whales=6, rate=20, limit_new_connections=200, **venue),
-        world.gateway(new_connections_per_minute=200) as gateway,
+        world.simulator(whales=10, rate=40, limit_new_connections=200, limit_weight=9000, **venue),
+        world.gateway(new_connections_per_minute=200, rest_weight_per_minute=9000, spare_connections=0) as gateway,
     ):
         whales = [whale["address"] for whale in await world.get("/control/wallets")]
         await world.watch(whales)
         await live(gateway, len(whales))
+        twap = {"address": whales[0], "coin": "BTC", "side": "B", "sz": "0.5", "duration_ms": 60_000, "slice_ms": 200}
+        await world.post("/control/twap", twap)
+        await world.until(lambda: any(fill.HasField("twap_id") for fill in world.recorder.fills))
         for _ in range(2):
             await world.until_more_fills(20)
             await world.post("/control/disconnect", {"all": True})
@@ -267,8 +287,7 @@ async def test_every_fill_of_the_ledger_arrives_unchanged_whatever_disconnects(
         await world.post("/control/quiesce", {})
         await world.until_the_ledger_is_here()
         assert {gap.reason for gap in world.recorder.gaps} == {"closed"}
-        ended = {row["oid"] for row in await world.ledger("order") if row["status"] != "open"}
-        assert {status.oid for status in world.recorder.statuses} & ended
+        await world.until_every_end_is_here()
         for seqs in world.recorder.seqs.values():
             assert seqs == list(range(1, len(seqs) + 1))
 
@@ -284,7 +303,7 @@ async def test_when_a_gateway_is_killed_another_takes_its_wallets_and_nothing_is
         whales = [whale["address"] for whale in await world.get("/control/wallets")]
         await world.watch(whales)
         async with asyncio.timeout(20):
-            while await served(one) + await served(two) < len(whales):  # noqa: ASYNC110 other processes' state
+            while await served(one) + await served(two) < len(whales):
                 await asyncio.sleep(0.1)
         assert min(await served(one), await served(two)) > 0
         await world.until_more_fills(20)
@@ -293,6 +312,7 @@ async def test_when_a_gateway_is_killed_another_takes_its_wallets_and_nothing_is
         await world.until_more_fills(20)
         await world.post("/control/quiesce", {})
         await world.until_the_ledger_is_here()
+        await world.until_every_end_is_here()
         stats = await world.get("/control/stats")
         assert stats["violations"] == {}
 
@@ -310,7 +330,7 @@ async def test_a_refused_partition_is_sent_again_in_order(world: World) -> None:
             await gateway.ready()
             await world.watch([whale])
             async with asyncio.timeout(20):
-                while (await gateway.status())["window"]["events"] < 3:  # noqa: ASYNC110
+                while (await gateway.status())["window"]["events"] < 3:
                     await asyncio.sleep(0.1)
             assert not world.recorder.seqs
             world.recorder.refused.clear()
@@ -344,6 +364,7 @@ async def test_sigterm_flushes_the_window_tells_the_gap_and_exits_clean(world: W
         await live(gateway, 2)
         assert await gateway.metric("hl_monitor_addresses_subscribed") == len(whales)
         assert await gateway.metric("hl_monitor_order_updates_received_total") > 0
+        assert await gateway.metric("hl_monitor_acknowledgement_lag_seconds") < 5
         assert await gateway.terminate() == os.EX_OK
         assert {gap.reason for gap in world.recorder.gaps} == {"gateway_stopping"}
         assert "events_left=0" in gateway.log_file.read_text()

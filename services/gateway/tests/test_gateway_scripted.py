@@ -123,7 +123,7 @@ class Stage:
     async def until(self, condition: Callable[[], object]) -> None:
         try:
             async with asyncio.timeout(20):
-                while not condition():  # noqa: ASYNC110 another process' state
+                while not condition():
                     await asyncio.sleep(0.02)
         except TimeoutError:
             pytest.fail(f"it did not come to that; the gateway's log:\n{self.gateway.log_tail()}")

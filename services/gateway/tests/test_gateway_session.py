@@ -102,7 +102,7 @@ def test_a_fill_keeps_every_field_as_the_venue_wrote_it() -> None:
     wallet = Wallet()
     row = wire.Fill(
         coin="xyz:CL", px="80.3660", sz="3.732", side="A", time=9, start_position="-1.0", dir="New Dir", oid=5, tid=7,
-        closed_pnl="0.10", hash="0x1", crossed=True, fee="-0.01", fee_token="UP", cloid="0x2", builder_fee="0.001",  # noqa: S106
+        closed_pnl="0.10", hash="0x1", crossed=True, fee="-0.01", fee_token="UP", cloid="0x2", builder_fee="0.001",
         liquidation=wire.Liquidation(mark_px="80", method="market"),
     )  # fmt: skip
     wallet.sees(fills(row))
@@ -110,7 +110,7 @@ def test_a_fill_keeps_every_field_as_the_venue_wrote_it() -> None:
     told = pb.Fill.FromString(event.fill)
     assert told == pb.Fill(
         address=ADDRESS, coin="xyz:CL", px="80.3660", sz="3.732", side=pb.SIDE_SELL, time_ms=9, start_position="-1.0",
-        dir="New Dir", oid=5, tid=7, closed_pnl="0.10", hash="0x1", crossed=True, fee="-0.01", fee_token="UP",  # noqa: S106
+        dir="New Dir", oid=5, tid=7, closed_pnl="0.10", hash="0x1", crossed=True, fee="-0.01", fee_token="UP",
         cloid="0x2", builder_fee="0.001", liquidation=pb.Liquidation(mark_px="80", method="market"), feed=FILLS,
     )  # fmt: skip
     assert not told.liquidation.HasField("liquidated_user")

@@ -68,6 +68,7 @@ class Metrics:
     venue_reconnects_total: Counter = field(init=False)
     venue_gaps_total: Counter = field(init=False)
     wallets_uncovered: Gauge = field(init=False)
+    acknowledgement_lag_seconds: Gauge = field(init=False)
     events_sent_total: Counter = field(init=False)
     # Ours: aggregator.
     partitions_owned: Gauge = field(init=False)
@@ -146,6 +147,7 @@ GAUGES = (
         "Entries waiting: un-acked events (gateway), events (aggregator), batches (writer).",
     ),
     MetricDef("wallets_uncovered", "Watched wallets that no gateway has room for (gateway)."),
+    MetricDef("acknowledgement_lag_seconds", "Age of the oldest event that is not durable yet (gateway)."),
     MetricDef("partitions_owned", "Partitions that this process owns and has loaded (aggregator)."),
     MetricDef("signals_unpublished", "Signals committed and not yet confirmed by the stream (aggregator)."),
     MetricDef("watch_rows_rejected", "Rows of the watch list without a valid address (address-loader)."),

@@ -109,6 +109,11 @@ class Window:
         unsent = sum(len(held.unsent) for held in self._partitions.values())
         return WindowStatistics(self._total, unsent, len(self._held), self._refused)
 
+    def oldest_received_ms(self) -> int | None:
+        """When the oldest event arrived that is not acknowledged, by the gateway's wall clock; None without events."""
+        firsts = (next(iter(held.sent or held.unsent), None) for held in self._partitions.values())
+        return min((kept.event.received_at_ms for kept in firsts if kept), default=None)
+
     def held_of(self, address: Address) -> int:
         """Un-acknowledged events of an address."""
         return self._held[address]

@@ -257,6 +257,10 @@ class Supervisor:
         why = f"not connected: {', '.join(lost)}" if self._links else "there is none"
         _set(health.component("aggregators"), why, bad=bool(lost) or not self._links)
 
+    def _acknowledgement_lag_s(self) -> float:
+        oldest_ms = self.window.oldest_received_ms()
+        return 0.0 if oldest_ms is None else max(_now_ms() - oldest_ms, 0) / 1000
+
     def _connected(self) -> int:
         return sum(running.wallet.is_connected for running in self._wallets.values())
 
@@ -289,6 +293,7 @@ class Supervisor:
         metrics.pool_manager_connection_count.set_function(self._connected)
         metrics.websocket_connected.set_function(lambda: self._connected() == len(self._wallets))
         metrics.message_queue_size.set_function(lambda: self.window.statistics().events)
+        metrics.acknowledgement_lag_seconds.set_function(self._acknowledgement_lag_s)
         metrics.wallets_uncovered.set_function(lambda: len(self._uncovered()))
 
     def add_status(self) -> None:
