@@ -229,6 +229,9 @@ async def test_what_was_not_acknowledged_is_sent_again_on_the_next_stream(stage:
     assert not stage.aggregator.hangs_up
     again = [pb.Fill.FromString(event.fill).tid for event in stage.aggregator.events[before:] if event.HasField("fill")]
     assert again == list(range(100, 111))
+    stage.aggregator.acknowledges = True
+    await stage.until(lambda: sum(event.HasField("caught_up") for event in stage.aggregator.events) == 4)
+    assert len(stage.venue.connections) == 1
 
 
 @pytest.mark.parametrize("stage", [{"complaint": "Cannot track more than 0 total users."}], indirect=True)

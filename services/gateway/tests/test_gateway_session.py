@@ -297,3 +297,33 @@ def test_a_covered_stretch_is_not_told_while_it_would_close_an_open_gap() -> Non
     wallet.told()
     wallet.session.covered(FILLS, 5, 9, 1000)
     assert wallet.kinds() == []
+
+
+def test_a_new_aggregator_is_told_what_was_forwarded_without_reading_it_again() -> None:
+    wallet = Wallet()
+    wallet.open(fill(40))
+    wallet.resume(watermark_ms=50)
+    wallet.session.caught_up(SLICES, 45, 50, 1000)
+    wallet.sees(fills(fill(90)))
+    wallet.told()
+    wallet.session.reopen(1, 1000)
+    assert wallet.kinds() == ["opened"]
+    assert wallet.resume(watermark_ms=60, oids=[7]) is None
+    told = wallet.told()[0].caught_up
+    assert (told.from_ms, told.through_ms) == (60, 90)
+
+
+def test_a_new_aggregator_that_knows_less_than_was_covered_has_it_read() -> None:
+    wallet = Wallet()
+    wallet.open(fill(40))
+    wallet.resume(watermark_ms=50)
+    wallet.session.reopen(1, 1000)
+    work = wallet.session.resume(ingest_pb2.Resume(address=ADDRESS, feed=FILLS, watermark_ms=49), 1000)
+    assert work is not None
+    assert (work.reads_rows, work.from_ms) == (True, 49)
+
+
+def test_a_wallet_without_connection_is_not_introduced() -> None:
+    wallet = Wallet()
+    wallet.session.reopen(1, 1000)
+    assert wallet.told() == []

@@ -53,6 +53,8 @@ class _Feed:
     """Everything before this was forwarded, as far as the stream showed."""
     snapshot: list[tuple[int, int]] | None = None
     """Time and oid of each row of the first snapshot after the opening."""
+    covered_from_ms: int | None = None
+    """Everything from here on was forwarded without a break; None while that is not proven."""
     gap_told: bool = False
     resumed: bool = False
 
@@ -110,7 +112,15 @@ class Session:
         self.generation += 1
         self._acknowledged_at = self._opened_at = None
         for state in self._feeds.values():
-            state.snapshot, state.resumed = None, False
+            state.snapshot, state.covered_from_ms, state.resumed = None, None, False
+
+    def reopen(self, now: float, now_ms: int) -> None:
+        """Another aggregator answers for the wallet now, or the same one anew: introduce the wallet to it."""
+        if self._opened_at is None or not self._keeping:
+            return
+        for state in self._feeds.values():
+            state.resumed = False
+        self._tell_opened(now, now_ms)
 
     def acknowledged(self, now: float, now_ms: int) -> None:
         """Every subscription stands."""
@@ -165,6 +175,10 @@ class Session:
             return None
         state.resumed = True
         from_ms = min([resume.watermark_ms, *(gap.from_ms for gap in resume.gaps)])
+        if state.covered_from_ms is not None and state.covered_from_ms <= from_ms:
+            # It was forwarded already: what is not durable of it stands before this answer in the window.
+            self.caught_up(resume.feed, from_ms, max(state.last_ms, from_ms), now_ms)
+            return None
         proven = state.snapshot is not None and any(time_ms < from_ms for time_ms, _ in state.snapshot)
         replayed = {oid for time_ms, oid in state.snapshot or () if time_ms >= from_ms}
         state.snapshot = None
@@ -193,6 +207,7 @@ class Session:
         state = self._feeds[feed]
         state.gap_told = False
         state.last_ms = max(state.last_ms, through_ms)
+        state.covered_from_ms = from_ms if state.covered_from_ms is None else min(state.covered_from_ms, from_ms)
         self._tell_caught_up(feed, from_ms, through_ms, now_ms)
 
     def covered(self, feed: pb.Feed.ValueType, from_ms: int, through_ms: int, now_ms: int) -> None:
@@ -298,7 +313,7 @@ class Session:
         self.generation += 1
         for state in self._feeds.values():
             state.snapshot = None if state.snapshot is None else []
-            state.resumed = False
+            state.covered_from_ms, state.resumed = None, False
         if self._opened_at is not None:
             self._tell_opened(now, now_ms)
 

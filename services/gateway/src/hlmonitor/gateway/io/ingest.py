@@ -37,6 +37,8 @@ class Delivery:
     on_resume: Callable[[ingest_pb2.Resume], None]
     on_backfill: Callable[[ingest_pb2.Backfill], None]
     on_acknowledged: Callable[[], None]
+    on_connected: Callable[[str], None]
+    """A stream to this aggregator was opened; what was not acknowledged is to be sent again."""
 
 
 @dataclass(slots=True)
@@ -89,6 +91,7 @@ class AggregatorLink:
             self._rewind()
             self.connected = True
             self.delivery.log.info("aggregator_connected", aggregator=self.member.name, address=self.member.address)
+            self.delivery.on_connected(self.member.name)
             try:
                 await self._converse(call)
             finally:

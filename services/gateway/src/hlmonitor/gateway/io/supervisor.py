@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hlmonitor.domain.addresses import Address
@@ -121,13 +121,19 @@ class Supervisor:
             if members.get(name) != linked.link.member:
                 linked.task.cancel()
                 del self._links[name]
-        for partition in self.routes.update(members):
+        moved = self.routes.update(members)
+        for partition in moved:
             self.window.rewind(partition)
         for name, member in members.items():
             if name not in self._links:
                 link = AggregatorLink(member, self.delivery)
                 self._links[name] = _Linked(link, self.tasks.create_task(link.run(), name=f"aggregator {name}"))
+        self._introduce(moved)
         self.added()
+
+    def stream_opened(self, aggregator: str) -> None:
+        """An aggregator, perhaps a new process under its name, takes events: it must know whom we serve."""
+        self._introduce(self.routes.owned(aggregator))
 
     def added(self) -> None:
         """There may be events to send."""
@@ -188,6 +194,12 @@ class Supervisor:
         """End the streams to the aggregators."""
         for linked in self._links.values():
             linked.task.cancel()
+
+    def _introduce(self, partitions: Iterable[int]) -> None:
+        numbers = set(partitions)
+        for address, running in self._wallets.items():
+            if partition_of(address) in numbers:
+                running.wallet.session.reopen(time.monotonic(), _now_ms())
 
     def _reconcile(self) -> None:
         if self._draining or self._gateways is None or self._entries is None:
@@ -269,7 +281,8 @@ class Supervisor:
 
     def _uncovered(self) -> list[Address]:
         refused = [address for address, running in self._wallets.items() if running.wallet.refusal]
-        return sorted({*self._assignment.uncovered, *refused})
+        waiting = self._assignment.of(self.service.settings.instance) - self._wallets.keys()
+        return sorted({*self._assignment.uncovered, *refused, *waiting})
 
     def wallet_status(self) -> list[dict[str, object]]:
         """The wallets of this gateway, for `/status`."""
@@ -345,6 +358,7 @@ def make_supervisor(
         on_resume=supervisor.resume,
         on_backfill=supervisor.backfill,
         on_acknowledged=room.notify,
+        on_connected=supervisor.stream_opened,
     )
     supervisor.add_status()
     supervisor.add_metrics()
