@@ -4,8 +4,9 @@ import asyncio
 
 from nats.aio.client import Client
 
+from hlmonitor.gateway.io.assembly import make_supervisor
 from hlmonitor.gateway.io.notifier import Notifier
-from hlmonitor.gateway.io.supervisor import Supervisor, make_supervisor
+from hlmonitor.gateway.io.supervisor import Supervisor
 from hlmonitor.gateway.settings import GatewaySettings
 from hlmonitor.runtime.membership import join, watch_members
 from hlmonitor.runtime.nats import connect_nats

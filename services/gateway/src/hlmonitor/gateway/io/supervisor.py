@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -14,8 +13,7 @@ from hlmonitor.gateway.core.pool import Pool
 from hlmonitor.gateway.core.routing import Routes
 from hlmonitor.gateway.core.session import SUBSCRIPTION_TYPES, Catchup, Session, SessionLimits
 from hlmonitor.gateway.core.window import Window
-from hlmonitor.gateway.io.catchup import CatchupReader
-from hlmonitor.gateway.io.frame_counter import FrameCounter
+from hlmonitor.gateway.io.budgets import Budgets
 from hlmonitor.gateway.io.ingest import AggregatorLink, Delivery
 from hlmonitor.gateway.io.notifier import Notifier
 from hlmonitor.gateway.io.wallet import VenueAccess, Wallet
@@ -25,14 +23,9 @@ from hlmonitor.runtime.health import Component
 from hlmonitor.runtime.service import Service
 from hlmonitor.v1 import events_pb2 as pb
 from hlmonitor.v1 import ingest_pb2
-from hlmonitor.venue.core.limits import RateLedger
-from hlmonitor.venue.core.protocol import ProtocolTimes
-from hlmonitor.venue.io.rest import InfoClient
-from hlmonitor.venue.io.websocket import Endpoint
 
 KIND = "gateway"
 _TICK_S = 0.5
-_REST_TURNS = 4
 _DRAIN_MARGIN_S = 2.0
 
 
@@ -50,28 +43,6 @@ class _Linked:
 
 
 @dataclass(slots=True)
-class _Budgets:
-    """The egress IP's limits, resized to this gateway's share of its group."""
-
-    new_connections: RateLedger
-    messages: RateLedger
-    rest: RateLedger
-    group_size: int = 0
-
-    def share(self, settings: GatewaySettings, group_size: int, now: float) -> None:
-        """Take an equal share. Who joins others waits one window: they may have spent all of it."""
-        if group_size == self.group_size:
-            return
-        self.new_connections.resize(max(settings.new_connections_per_minute // group_size, 1))
-        self.messages.resize(max(settings.messages_per_minute // group_size, 1))
-        self.rest.resize(max(settings.rest_weight_per_minute // group_size, 1))
-        if not self.group_size and group_size > 1:
-            for ledger in (self.new_connections, self.messages, self.rest):
-                ledger.spend_all(now)
-        self.group_size = group_size
-
-
-@dataclass(slots=True)
 class Supervisor:
     """Runs what the latest views ask for. All methods are called on the event loop and return at once."""
 
@@ -79,7 +50,7 @@ class Supervisor:
     tasks: asyncio.TaskGroup
     window: Window
     routes: Routes
-    budgets: _Budgets
+    budgets: Budgets
     pool: Pool
     unique_users: int
     venue: VenueAccess = field(init=False)
@@ -329,72 +300,6 @@ class Supervisor:
             "messages": self.budgets.messages.used(now),
             "rest_weight": self.budgets.rest.used(now),
         }
-
-
-def make_supervisor(
-    service: Service[GatewaySettings], tasks: asyncio.TaskGroup, client: InfoClient, rest: RateLedger, room: Notifier
-) -> Supervisor:
-    """Put a supervisor together from the settings."""
-    settings = service.settings
-    budgets = _Budgets(RateLedger(settings.new_connections_per_minute), RateLedger(settings.messages_per_minute), rest)
-    supervisor = Supervisor(
-        service,
-        tasks,
-        Window(settings.window_events, settings.window_events_per_address),
-        Routes(settings.not_owner_pause_s),
-        budgets,
-        Pool(settings.connections, settings.subscriptions),
-        settings.unique_users,
-    )
-    supervisor.venue = _venue_access(supervisor, client, room)
-    supervisor.delivery = Delivery(
-        incarnation=uuid.uuid4().hex,
-        window=supervisor.window,
-        routes=supervisor.routes,
-        metrics=service.metrics,
-        log=service.log,
-        batch_events=settings.batch_events,
-        received_timeout_s=settings.received_timeout_s,
-        on_resume=supervisor.resume,
-        on_backfill=supervisor.backfill,
-        on_acknowledged=room.notify,
-        on_connected=supervisor.stream_opened,
-    )
-    supervisor.add_status()
-    supervisor.add_metrics()
-    return supervisor
-
-
-def _venue_access(supervisor: Supervisor, client: InfoClient, room: Notifier) -> VenueAccess:
-    service, settings = supervisor.service, supervisor.service.settings
-    reader = CatchupReader(
-        client,
-        room,
-        supervisor.added,
-        service.log,
-        int(settings.rest_lag_s * 1000),
-        settings.horizon_rows,
-        asyncio.Semaphore(_REST_TURNS),
-    )
-    return VenueAccess(
-        endpoint=Endpoint(settings.venue_ws_url, settings.local_address, settings.open_timeout_s),
-        times=ProtocolTimes(
-            settings.ping_interval_s,
-            settings.pong_timeout_s,
-            settings.ack_timeout_s,
-            {"allDexsClearinghouseState": settings.stale_after_s},
-        ),
-        new_connections=supervisor.budgets.new_connections,
-        messages=supervisor.budgets.messages,
-        reader=reader,
-        frames=FrameCounter(service.metrics, service.log),
-        metrics=service.metrics,
-        log=service.log,
-        backoff_initial_s=settings.backoff_initial_s,
-        backoff_most_s=settings.backoff_most_s,
-        added=supervisor.added,
-        learned_users=supervisor.learned_users,
-    )
 
 
 def _set(component: Component, reason: str, *, bad: bool) -> None:
