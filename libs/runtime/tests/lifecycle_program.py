@@ -5,14 +5,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from hlmonitor.runtime.service import Service, run_service
+from hlmonitor.runtime.service import Service, ServiceFailedError, run_service
 from hlmonitor.runtime.settings import ServiceSettings
 
 
 class ProgramSettings(ServiceSettings):
     """What the program does."""
 
-    act: Literal["drain", "hang", "crash", "once"] = Field("drain", description="what it does")
+    act: Literal["drain", "hang", "crash", "fail", "once", "forever"] = Field("drain", description="what it does")
 
 
 async def serve(service: Service[ProgramSettings]) -> None:
@@ -20,6 +20,12 @@ async def serve(service: Service[ProgramSettings]) -> None:
     match service.settings.act:
         case "crash":
             raise RuntimeError("the pump broke")
+        case "fail":
+            raise ServiceFailedError("the well is dry: dig deeper")
+        case "forever":
+            service.health.component("work").up()
+            await service.until_stopping(asyncio.sleep(3600))
+            return
         case "once":
             service.log.info("work_done")
             return

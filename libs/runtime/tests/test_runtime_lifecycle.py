@@ -88,6 +88,21 @@ async def test_a_crash_ends_with_1_and_the_log_says_why(start: Callable[..., Ser
     assert "RuntimeError: the pump broke" in str(failed["exception"])
 
 
+async def test_a_failure_with_a_known_reason_is_told_in_one_sentence(start: Callable[..., ServiceProcess]) -> None:
+    process = start(act="fail")
+    assert await process.wait() == 1
+    failed = events(process)[-1]
+    assert failed["event"] == "service_failed"
+    assert failed["reason"] == "the well is dry: dig deeper"
+    assert "exception" not in failed
+
+
+async def test_work_without_drain_is_cancelled_by_sigterm(start: Callable[..., ServiceProcess]) -> None:
+    process = start(act="forever")
+    await process.ready()
+    assert await process.terminate() == 0
+
+
 async def test_work_that_is_done_ends_with_0(start: Callable[..., ServiceProcess]) -> None:
     process = start(act="once")
     assert await process.wait() == 0

@@ -1,4 +1,4 @@
-"""The watch list's entries."""
+"""The watch list's entries, and what adding and removing a wallet makes of one."""
 
 import msgspec
 
@@ -18,3 +18,23 @@ class WatchEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     label: str = ""
     priority: int = 0
     """Higher is served first when not every wallet fits into the venue's limits."""
+
+
+def watched(entry: WatchEntry | None, address: Address, *, now_ms: int, grace_ms: int) -> WatchEntry:
+    """The entry of a wallet that is to be watched, from the one it has.
+
+    A new wallet's signals start now. One that is back within the grace of its removal goes on as if nothing had been;
+    later, its signals start anew (DESIGN G8).
+    """
+    if entry is None:
+        return WatchEntry(address=address, watch_from_ms=now_ms)
+    if entry.removed_at_ms is None:
+        return entry
+    if now_ms - entry.removed_at_ms < grace_ms:
+        return msgspec.structs.replace(entry, removed_at_ms=None)
+    return msgspec.structs.replace(entry, removed_at_ms=None, watch_from_ms=now_ms)
+
+
+def unwatched(entry: WatchEntry, *, now_ms: int) -> WatchEntry:
+    """The entry of a wallet that is to be watched no more: its grace runs from its first removal."""
+    return entry if entry.removed_at_ms is not None else msgspec.structs.replace(entry, removed_at_ms=now_ms)

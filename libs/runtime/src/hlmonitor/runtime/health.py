@@ -15,13 +15,16 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from hlmonitor.runtime.metrics import Metrics
 
+STARTING = "starting"
+"""Why a component is down that was not tried yet."""
+
 
 @dataclass(slots=True)
 class Component:
     """Something that the service cannot work without."""
 
     name: str
-    reason: str | None = "starting"
+    reason: str | None = STARTING
     """Why it is down; None while it is up."""
 
     @property

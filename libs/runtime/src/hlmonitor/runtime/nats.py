@@ -59,6 +59,8 @@ async def connect_nats(
 ) -> AsyncIterator[Client]:
     """A connection that is tried until it stands, and again whenever it breaks, for ever.
 
+    `url` is one server's or several servers', separated by commas.
+
     The client's reconnect buffer is off: what is published while NATS is away fails at once, so that nothing is
     believed sent that was not (DESIGN G3).
 
@@ -96,7 +98,7 @@ async def connect_nats(
     component.down(f"no connection to {shown}")
     # With these options the client itself tries for ever, at the first connection too.
     await client.connect(
-        url,
+        [server.strip() for server in url.split(",")],
         name=name,
         connect_timeout=5,
         reconnect_time_wait=CONNECT_RETRY_S,

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -23,6 +23,10 @@ EXIT_DRAIN_TIMED_OUT = 3
 S = TypeVar("S", bound=ServiceSettings)
 
 
+class ServiceFailedError(Exception):
+    """A service cannot do its work for a reason that its message tells whole: it is logged without a traceback."""
+
+
 @dataclass(slots=True)
 class Service(Generic[S]):
     """What a service's `serve` is handed."""
@@ -34,6 +38,19 @@ class Service(Generic[S]):
     health: Health = field(default_factory=Health)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by SIGTERM or SIGINT: stop intake, flush, hand over, return."""
+
+    async def until_stopping(self, work: Coroutine[None, None, None]) -> None:
+        """Do work that needs no drain: it is cancelled when the service is told to stop."""
+        task = asyncio.ensure_future(work)
+        stop = asyncio.ensure_future(self.stopping.wait())
+        try:
+            await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
+            task.cancel()
+            await asyncio.gather(task, stop, return_exceptions=True)
+        if not task.cancelled():
+            task.result()
 
 
 def run_service(name: str, kind: type[S], serve: Callable[[Service[S]], Awaitable[None]]) -> None:
@@ -73,7 +90,11 @@ async def _supervise(service: Service[S], serve: Callable[[Service[S]], Awaitabl
             await work
         service.log.error("drain_timed_out", timeout_s=timeout_s)
         return EXIT_DRAIN_TIMED_OUT
-    if error := work.exception():
+    error = work.exception()
+    if isinstance(error, ServiceFailedError):
+        service.log.error("service_failed", reason=str(error))
+        return EXIT_FAILED
+    if error:
         service.log.error("service_failed", exc_info=error)
         return EXIT_FAILED
     service.log.info("service_stopped")

@@ -1,0 +1,1 @@
+"""Reads SQL, reads and writes KV."""
