@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, text
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from hlmonitor.storage import DataRejectedError, Database, StorageError, is_data_error
-from hlmonitor.storage.database import Timeouts
+from hlmonitor.storage import Database, DataRejectedError, StorageError, is_data_error
 from hlmonitor.storage.dao import partitions
+from hlmonitor.storage.database import Timeouts
 from hlmonitor.storage.migrate import migrate
 from hlmonitor.storage.tables import hl_partition
 from hlmonitor.storage.types import Amount
@@ -48,12 +49,16 @@ async def test_a_session_that_idles_in_a_transaction_is_ended_and_its_lock_with_
         pytest.skip("SQLite has no server that could end a session")
     await migrate(database_url)
     idle, other = Database(database_url, timeouts=Timeouts(idle_in_transaction_s=1)), Database(database_url)
-    with pytest.raises(DBAPIError) as failed:
+
+    async def stand_still() -> None:
         async with idle.write() as stopped:
             await partitions.acquire(stopped, 5, "stopped", 0)
             async with asyncio.timeout(10), other.write() as going_on:
                 await partitions.acquire(going_on, 5, "other", 0)
             await partitions.acquire(stopped, 5, "stopped", 0)
+
+    with pytest.raises(DBAPIError) as failed:
+        await stand_still()
     assert not is_data_error(failed.value)
     await idle.close()
     await other.close()
@@ -92,15 +97,11 @@ async def test_what_the_data_is_to_blame_for_is_told_apart(database_url: str, ro
     ],
 )
 def test_amounts_are_rounded_half_even_to_18_decimals(value: str, stored: str) -> None:
-    from sqlalchemy.dialects import sqlite
-
     assert Amount().process_bind_param(Decimal(value), sqlite.dialect()) == stored
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "1e20"])
 def test_an_amount_that_no_column_holds_is_refused(value: str) -> None:
-    from sqlalchemy.dialects import sqlite
-
     with pytest.raises(DataRejectedError):
         Amount().process_bind_param(Decimal(value), sqlite.dialect())
 

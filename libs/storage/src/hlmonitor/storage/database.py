@@ -119,7 +119,7 @@ def _with_driver(url: str) -> URL:
 def _sqlite(url: URL, timeouts: Timeouts, pool_size: int) -> AsyncEngine:
     if url.database not in (None, "", ":memory:"):
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url, pool_size=pool_size)
+    engine = create_async_engine(url, pool_size=pool_size, hide_parameters=True)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -157,13 +157,20 @@ def _postgresql(url: URL, timeouts: Timeouts, pool_size: int) -> AsyncEngine:
     arguments = {"timeout": timeouts.connect_s, "server_settings": settings}
     # JSON stays the text that it is.
     return create_async_engine(
-        url, pool_size=pool_size, pool_pre_ping=True, connect_args=arguments, json_deserializer=str
+        url,
+        pool_size=pool_size,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args=arguments,
+        json_deserializer=str,
     )
 
 
 def _mysql(url: URL, timeouts: Timeouts, pool_size: int) -> AsyncEngine:
     arguments = {"connect_timeout": timeouts.connect_s, "charset": "utf8mb4"}
-    engine = create_async_engine(url, pool_size=pool_size, pool_pre_ping=True, connect_args=arguments)
+    engine = create_async_engine(
+        url, pool_size=pool_size, pool_pre_ping=True, hide_parameters=True, connect_args=arguments
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:  # noqa: ANN401 the driver's connection
