@@ -102,6 +102,23 @@ async def test_when_a_gateway_is_killed_another_takes_its_wallets_and_nothing_is
         assert stats["violations"] == {}
 
 
+async def test_a_full_gateway_that_must_swap_wallets_never_breaks_the_venues_limits(world: World) -> None:
+    async with world.simulator(whales=8, rate=20, limit_users=3), world.gateway(unique_users=3) as gateway:
+        whales = sorted(whale["address"] for whale in await world.get("/control/wallets"))
+        await world.watch(whales[3:6])
+        await live(gateway, 3)
+        await world.watch(whales[:3])
+        async with asyncio.timeout(20):
+            while await covered(gateway) != whales[:3]:
+                await asyncio.sleep(0.1)
+        assert (await gateway.status())["uncovered"] == whales[3:6]
+        assert (await world.get("/control/stats"))["violations"] == {}
+
+
+async def covered(gateway: ServiceProcess) -> list[str]:
+    return [wallet["address"] for wallet in (await gateway.status())["wallets"] if wallet["state"] == "live"]
+
+
 async def served(gateway: ServiceProcess) -> int:
     return sum(wallet["state"] == "live" for wallet in (await gateway.status())["wallets"])
 

@@ -34,6 +34,9 @@ class GatewaySettings(ServiceSettings):
         ge=1,
         description="most wallets of an egress IP; a lower number that the venue names wins",
     )
+    user_release_s: Duration = Field(
+        2.0, description="the venue counts a wallet for so long after its connection closed"
+    )
     messages_per_minute: int = Field(
         limits.MESSAGES_PER_MINUTE, ge=1, description="most websocket messages that an egress IP may send in a minute"
     )

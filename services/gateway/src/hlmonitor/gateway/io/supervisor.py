@@ -61,6 +61,9 @@ class Supervisor:
     _assignment: Assignment = field(default_factory=lambda: Assignment({}, ()))
     _wallets: dict[Address, _Running] = field(default_factory=dict)
     _links: dict[str, _Linked] = field(default_factory=dict)
+    _user_slots: int = 0
+    _released: dict[Address, float] = field(default_factory=dict)
+    """Wallets that were let go, and until when the venue still counts them."""
     _draining: bool = False
 
     @property
@@ -180,7 +183,9 @@ class Supervisor:
         if mine is not None:
             group_size = sum(room.group == mine.group for room in self._gateways.values())
             self.budgets.share(settings, group_size, time.monotonic())
-            self.pool.connections = max(settings.connections // group_size, quotas(self._gateways)[settings.instance])
+            quota = quotas(self._gateways)[settings.instance]
+            self.pool.connections = max(settings.connections // group_size, quota)
+            self._user_slots = max(self.unique_users // group_size, quota)
             self.pool.subscriptions = settings.subscriptions // group_size
         watched = {address: entry for address, entry in self._entries.items() if not self._is_over(entry)}
         before = self._assignment.uncovered
@@ -190,7 +195,10 @@ class Supervisor:
         wanted = self._assignment.of(settings.instance)
         self._stop_unwanted(wanted, watched)
         for address in sorted(wanted - self._wallets.keys()):
-            self._start(address)
+            if not self._has_user_slot(address):
+                self._release_one_lingering()
+            else:
+                self._start(address)
 
     def _is_over(self, entry: WatchEntry) -> bool:
         grace_ms = self.service.settings.remove_grace * 1000
@@ -208,25 +216,33 @@ class Supervisor:
             elif now >= running.lingers_until:
                 self._stop(address, "handed_over")
 
+    def _has_user_slot(self, address: Address) -> bool:
+        now = time.monotonic()
+        self._released = {old: until for old, until in self._released.items() if until > now}
+        counted = self._wallets.keys() | self._released.keys()
+        return address in counted or len(counted) < self._user_slots
+
     def _start(self, address: Address) -> None:
         number = self.pool.place(address, len(SUBSCRIPTION_TYPES), exclusive=True)
         if number is None:
-            leaving = next((held for held, it in self._wallets.items() if it.lingers_until is not None), None)
-            if leaving is None:
-                return
-            self._stop(leaving, "room_needed")
-            number = self.pool.place(address, len(SUBSCRIPTION_TYPES), exclusive=True)
-            if number is None:
-                return
+            self._release_one_lingering()
+            return
         settings = self.service.settings
         limits = SessionLimits(settings.ack_timeout_s, settings.resume_timeout_s)
         wallet = Wallet(Session(address, self.window, limits), self.venue, number)
         self._wallets[address] = _Running(wallet, self.tasks.create_task(wallet.run(), name=f"wallet {address}"))
         self.service.log.info("wallet_started", address=address, connection=number)
 
+    def _release_one_lingering(self) -> None:
+        """Make room: what is missing is started by a later tick, when the venue has forgotten the wallet let go."""
+        leaving = next((held for held, it in self._wallets.items() if it.lingers_until is not None), None)
+        if leaving is not None:
+            self._stop(leaving, "room_needed")
+
     def _stop(self, address: Address, reason: str) -> None:
         self._wallets.pop(address).task.cancel()
         self.pool.release(address)
+        self._released[address] = time.monotonic() + self.service.settings.user_release_s
         self.service.log.info("wallet_stopped", address=address, reason=reason)
 
     def _judge(self) -> None:
