@@ -60,3 +60,12 @@ test: setup ## all tests, with real servers
 .PHONY: clean
 clean: ## remove everything that was built or installed
 	@rm -rf $(VENV) $(STUBS)/*_pb2* $(STUBS)/.built .run .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+DURATION ?= 0
+WHALES ?= 20
+SEED ?= 1
+FAULTS ?=
+
+.PHONY: demo
+demo: setup ## everything on this machine against simulated whales; DURATION=30 ends with a verdict
+	@$(BIN)/python -m hlmonitor.demo --duration $(DURATION) --whales $(WHALES) --seed $(SEED) --faults "$(FAULTS)"

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 _COLUMNS = (
-    ("time", 12), ("wallet", 22), ("symbol", 11), ("", 5), ("", 5), (">size", 16), (">price", 14),
-    (">of position", 12), (">of account", 12), (">ms", 5), (" kind", 12),
+    ("time", 12), ("wallet", 13), ("symbol", 10), ("", 5), ("", 5), (">size", 12), (">price", 12),
+    (">closed", 7), (">of acct", 8), (">ms", 5), (" kind", 12),
 )  # fmt: skip
 _STYLES = {("open", "LONG"): "green", ("open", "SHORT"): "red", ("close", "LONG"): "yellow", ("close", "SHORT"): "cyan"}
 
@@ -26,7 +26,7 @@ class SignalTable:
         if not self._is_begun:
             self._is_begun = True
             self._console.print(
-                Text("  ".join(_cell(name, width, name.lstrip(">")) for name, width in _COLUMNS), "bold")
+                Text(" ".join(_cell(name, width, name.lstrip(">")) for name, width in _COLUMNS), "bold")
             )
         address = str(fields["address"])
         latency_ms = received_at_ms - int(str(fields["received_at_ms"]))
@@ -43,8 +43,9 @@ class SignalTable:
             str(latency_ms),
             f" {fields['kind']}" + ("" if fields["complete"] else " (partial)"),
         )
-        line = "  ".join(_cell(name, width, value) for (name, width), value in zip(_COLUMNS, values, strict=True))
-        self._console.print(Text(line, _STYLES.get((str(fields["direction"]), str(fields["side"])), "")))
+        style = _STYLES.get((str(fields["direction"]), str(fields["side"])), "")
+        line = " ".join(_cell(name, width, value) for (name, width), value in zip(_COLUMNS, values, strict=True))
+        self._console.print(Text(line, style), soft_wrap=True)
 
 
 def _cell(name: str, width: int, value: str) -> str:

@@ -162,5 +162,5 @@ FROM hl_address_signals
 """  # noqa: S608 the numbers are constants above
 """The table that the original's README shows: `position_rate` in percent of the account, told in three words.
 
-Adding zero makes SQLite compare numbers also where an adopted column is declared as text.
+Adding zero makes SQLite, which holds these columns as text, compare numbers.
 """

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Double, Integer, LargeBinary, Numeric, String, Text, TypeDecorator
+from sqlalchemy import BigInteger, DateTime, Integer, LargeBinary, Numeric, String, Text, TypeDecorator
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine, UserDefinedType
@@ -61,13 +61,13 @@ class LegacyNumber(TypeDecorator[Decimal]):
 
     def __init__(self, precision: int, scale: int) -> None:
         super().__init__(precision, scale)
-        self._scale = scale
+        self._precision, self._scale = precision, scale
         self._bound = Decimal(10) ** (precision - scale) - Decimal(1).scaleb(-scale)
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """SQLite keeps it as a number that compares as one."""
+        """SQLite has no exact number type, so there it is text."""
         if dialect.name == "sqlite":
-            return dialect.type_descriptor(Double())
+            return dialect.type_descriptor(String(self._precision + 2))
         return super().load_dialect_impl(dialect)
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:  # noqa: ANN401 SQLAlchemy's signature
@@ -78,11 +78,11 @@ class LegacyNumber(TypeDecorator[Decimal]):
             raise DataRejectedError(f"{value} is not a finite number")
         held = max(-self._bound, min(self._bound, value))
         rounded = _CONTEXT.quantize(held, Decimal(1).scaleb(-self._scale))
-        return float(rounded) if dialect.name == "sqlite" else rounded
+        return format(rounded, "f") if dialect.name == "sqlite" else rounded
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ANN401, ARG002 SQLAlchemy's
         """Always a Decimal."""
-        return None if value is None else Decimal(str(value))
+        return None if value is None else Decimal(value)
 
 
 class LocalTime(TypeDecorator[int]):

@@ -19,6 +19,7 @@ class CleanerSettings(ServiceSettings):
         description="SQLAlchemy URL of the database: sqlite, postgresql, or mysql (MariaDB)",
     )
     every: Duration = Field(0.0, description="clean again and again, this long after the last time; 0: once, then end")
+    retry: Duration = Field(2.0, description="wait after a round that failed")
     orders_after: Duration = Field(
         2 * HOUR_S, description="rows of finished orders go when unchanged for so long; the original's by age alone"
     )

@@ -86,6 +86,34 @@ class Unpublished(NamedTuple):
     created_at: int
 
 
+class Kept(NamedTuple):
+    """A signal as people and tools look at it: the bytes that are published and the original's columns."""
+
+    signal_id: str
+    address: str
+    number: int
+    payload: bytes
+    symbol: str
+    direction: str
+    side: str
+    position_rate: Decimal
+    close_rate: Decimal
+    price: Decimal
+    size: Decimal
+    published_seq: int | None
+
+
+async def kept(connection: AsyncConnection) -> list[Kept]:
+    """Every signal of ours that is stored, by wallet and number; rows of the original have no id and are left out."""
+    table = hl_address_signals.c
+    query = (
+        select(*(table[field] for field in Kept._fields))
+        .where(table.signal_id.is_not(None))
+        .order_by(table.address, table.number)
+    )
+    return [Kept(*row) for row in await connection.execute(query)]
+
+
 async def stored(connection: AsyncConnection, signal_ids: Sequence[str]) -> dict[str, Numbered]:
     """Those of these signals that are stored, void ones included."""
     found: dict[str, Numbered] = {}

@@ -28,7 +28,7 @@ from hlmonitor.domain.fills import Fill
 from hlmonitor.domain.watch import WatchEntry
 from hlmonitor.runtime.logs import Log
 from hlmonitor.runtime.metrics import Metrics
-from hlmonitor.v1 import events_pb2, storage_pb2
+from hlmonitor.v1 import events_pb2, ingest_pb2, storage_pb2
 
 STRANGER_S = 5.0
 """Events of a wallet that our copy of the watch list does not have yet wait for it this long."""
@@ -127,6 +127,13 @@ class PartitionHost:
         self.releasing = True
         self._kick.set()
 
+    def disown(self) -> None:
+        """Tell the gateways that what they sent here and was not acknowledged has to be sent again."""
+        for session in {*self._ledgers, *(parked.session for parked in self._parked)}:
+            session.say(ingest_pb2.BatchReply(not_owner=ingest_pb2.NotOwner(partition=self.number)))
+        self._ledgers.clear()
+        self._parked.clear()
+
     def watch(self, entries: Mapping[Address, WatchEntry]) -> None:
         """The watch list has changed."""
         self.entries = entries
@@ -184,7 +191,7 @@ class PartitionHost:
             raise ReloadError(str(errors.exceptions[0])) from errors
         finally:
             self.partition = None
-            self._ledgers.clear()
+            self.disown()
             self._publishing.clear()
 
     async def _load(self) -> tuple[Partition, dict[Address, PublishQueue]]:
