@@ -69,9 +69,9 @@ def only(items: Sequence[storage_pb2.LoadPartitionResponse], kind: str) -> list[
 
 
 @asynccontextmanager
-async def running_writer(database_url: str) -> AsyncIterator[Writer]:
+async def running_writer(database_url: str, **changes: object) -> AsyncIterator[Writer]:
     await migrate(database_url)
-    settings = WriterSettings.model_validate({"database_url": database_url, "instance": "test"})
+    settings = WriterSettings.model_validate({"database_url": database_url, "instance": "test"} | changes)
     database = Database(database_url)
     metrics, log, stopping = Metrics(), structlog.stdlib.get_logger("test"), asyncio.Event()
     patience = Patience(Health().component("database"), log, settings.transaction_timeout, stopping)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from hlmonitor.local.database_fixtures import backend
-from hlmonitor.local.databases import DatabaseServer, PostgresServer, ServerError
+from hlmonitor.local.database_fixtures import backend, server, servers_only
+from hlmonitor.local.databases import DatabaseServer, Missing, PostgresServer, ServerError
 from hlmonitor.storage import Database
 
-__all__ = ["backend"]
+__all__ = ["backend", "server"]
 
 
 @pytest.fixture
@@ -31,34 +31,32 @@ async def ask(url: str, statement: str) -> object:
         await database.close()
 
 
-async def test_each_fresh_database_is_empty_and_its_own(backend: DatabaseServer | None) -> None:
-    if backend is None:
-        pytest.skip("SQLite has no server")
-    first, second = backend.fresh_database(), backend.fresh_database()
+@servers_only
+async def test_each_fresh_database_is_empty_and_its_own(server: DatabaseServer) -> None:
+    first, second = server.fresh_database(), server.fresh_database()
     await ask(first, "CREATE TABLE only_here (id int)")
     await ask(second, "CREATE TABLE only_here (id int)")
     assert await ask(second, "SELECT count(*) FROM only_here") == 0
-    backend.drop_database(first)
-    backend.drop_database(second)
+    server.drop_database(first)
+    server.drop_database(second)
 
 
+@servers_only
 async def test_a_killed_server_comes_back_on_its_port_with_what_was_committed(
-    backend: DatabaseServer | None, directory: Path
+    server: DatabaseServer, directory: Path
 ) -> None:
-    if backend is None:
-        pytest.skip("SQLite has no server")
-    programs = type(backend).find()
+    programs = type(server).find()
     assert programs is not None
-    with type(backend)(programs, directory / "server") as server:
-        url, port = server.fresh_database(), server.port
+    with type(server)(programs, directory / "server") as own:
+        url, port = own.fresh_database(), own.port
         await ask(url, "CREATE TABLE kept (id int)")
         await ask(url, "INSERT INTO kept VALUES (7)")
-        server.kill()
-        assert server.pid is None
-        server.start()
-        assert server.port == port
+        own.kill()
+        assert own.pid is None
+        own.start()
+        assert own.port == port
         assert await ask(url, "SELECT id FROM kept") == 7
-        pid = server.pid
+        pid = own.pid
     assert pid is not None
     with pytest.raises(ProcessLookupError):
         os.kill(pid, signal.SIGCONT)
@@ -67,3 +65,20 @@ async def test_a_killed_server_comes_back_on_its_port_with_what_was_committed(
 def test_a_server_that_cannot_start_says_why(directory: Path) -> None:
     with pytest.raises(ServerError, match="initdb failed"):
         PostgresServer(Path("/nowhere"), directory / "server").start()
+
+
+class NotInstalled(PostgresServer):
+    package = "no-such-package"
+
+    @classmethod
+    def find(cls) -> Path | None:
+        return None
+
+
+def test_a_server_that_can_neither_be_found_nor_installed_says_which_and_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    missing = NotInstalled.find_or_install()
+    assert isinstance(missing, Missing)
+    assert missing.reason.startswith("PostgreSQL is not installed, and ")

@@ -1,3 +1,3 @@
-from hlmonitor.local.database_fixtures import backend, database_url
+from hlmonitor.local.database_fixtures import backend, database_url, server
 
-__all__ = ["backend", "database_url"]
+__all__ = ["backend", "database_url", "server"]

@@ -7,6 +7,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from hlmonitor.local.database_fixtures import servers_only
 from hlmonitor.storage import Database, DataRejectedError, StorageError, is_data_error
 from hlmonitor.storage.dao import partitions
 from hlmonitor.storage.database import Timeouts
@@ -44,9 +45,8 @@ async def test_a_writer_that_stands_still_holds_another_up_for_two_seconds_at_mo
     await second.close()
 
 
+@servers_only
 async def test_a_session_that_idles_in_a_transaction_is_ended_and_its_lock_with_it(database_url: str) -> None:
-    if database_url.startswith("sqlite"):
-        pytest.skip("SQLite has no server that could end a session")
     await migrate(database_url)
     idle, other = Database(database_url, timeouts=Timeouts(idle_in_transaction_s=1)), Database(database_url)
 

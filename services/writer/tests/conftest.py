@@ -3,9 +3,9 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 from writer_harness import Writer, running_writer
 
-from hlmonitor.local.database_fixtures import backend, database_url
+from hlmonitor.local.database_fixtures import backend, database_url, server
 
-__all__ = ["backend", "database_url", "writer"]
+__all__ = ["backend", "database_url", "server", "writer"]
 
 
 @pytest_asyncio.fixture

@@ -1,10 +1,14 @@
+import asyncio
 from decimal import Decimal
 
 import grpc
 import pytest
+from sqlalchemy import select
 from writer_builders import NOON_MS, PARTITION, WALLET, batch, digest, fill, order, signal, status, unit
-from writer_harness import Writer, only
+from writer_harness import Writer, only, running_writer
 
+from hlmonitor.storage import Database
+from hlmonitor.storage.dao import partitions
 from hlmonitor.v1 import events_pb2, storage_pb2
 from hlmonitor.writer.io.service import DETAIL_KEY
 
@@ -296,3 +300,36 @@ async def test_hundreds_of_rows_in_many_partitions_are_committed_in_groups(write
     assert all(reply.WhichOneof("result") == "done" for reply in replies)
     assert await count(writer, "hl_fill") == 800
     assert 2 <= writer.metric("batch_write_size_count") <= 8
+
+
+async def test_a_full_queue_stops_reading_and_loses_nothing(database_url: str) -> None:
+    async with running_writer(database_url, queue_batches=1) as writer:
+        for partition in range(4):
+            await writer.acquire(partition)
+        replies = await writer.commit(*(batch(1, partition=partition) for partition in range(4)))
+        assert all(reply.WhichOneof("result") == "done" for reply in replies)
+        assert writer.metric("message_queue_full_total") > 0
+
+
+async def test_a_row_that_another_session_holds_delays_the_commit_and_is_no_poison(writer: Writer) -> None:
+    await writer.acquire(PARTITION)
+    other = Database(writer.database.engine.url.render_as_string(hide_password=False))
+    async with other.write() as connection:
+        await partitions.lock(connection, [PARTITION])
+        sending = asyncio.ensure_future(writer.commit(batch(1, whole_unit())))
+        # Longer than the lock timeout of a server's session, shorter than the time it may idle.
+        await asyncio.sleep(1.8)
+        await connection.scalar(select(1))
+        await asyncio.sleep(1.2)
+        assert not sending.done()
+    (reply,) = await sending
+    assert reply.WhichOneof("result") == "done"
+    assert not reply.done.dead_letters
+    await other.close()
+
+
+async def test_a_stream_without_a_batch_is_known_to_be_open(writer: Writer) -> None:
+    call = writer.stub.Commit()
+    async with asyncio.timeout(5):
+        await call.wait_for_connection()
+    await call.done_writing()

@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import grpc
 import pytest
 from sqlalchemy import text
 from writer_builders import PARTITION, batch, fill, order, signal, unit
 
+from hlmonitor.local.database_fixtures import servers_only
 from hlmonitor.local.databases import DatabaseServer
 from hlmonitor.local.ports import free_port
 from hlmonitor.local.services import ServiceProcess
@@ -97,12 +99,11 @@ async def test_a_batch_whose_reply_was_lost_by_a_kill_is_done_and_not_doubled(
     assert await scalar(database_url, "SELECT next_number FROM hl_address_counter") == 3
 
 
+@servers_only
 async def test_a_database_that_is_down_at_start_is_waited_for(
-    process: ServiceProcess, listen: str, backend: DatabaseServer | None
+    process: ServiceProcess, listen: str, server: DatabaseServer
 ) -> None:
-    if backend is None:
-        pytest.skip("SQLite has no server that could be down")
-    backend.stop()
+    server.stop()
     try:
         process.start()
         async with asyncio.timeout(TIMEOUT_S):
@@ -112,17 +113,16 @@ async def test_a_database_that_is_down_at_start_is_waited_for(
                 await asyncio.sleep(0.05)
         assert (await process.get("/health/live"))[0] == 200
     finally:
-        backend.start()
+        server.start()
     await process.ready()
     assert await acquire(listen) == 1
 
 
+@servers_only
 async def test_a_writer_without_database_still_stops_when_told_to(
-    process: ServiceProcess, backend: DatabaseServer | None
+    process: ServiceProcess, listen: str, server: DatabaseServer
 ) -> None:
-    if backend is None:
-        pytest.skip("SQLite has no server that could be down")
-    backend.stop()
+    server.stop()
     try:
         process.start()
         async with asyncio.timeout(TIMEOUT_S):
@@ -130,19 +130,33 @@ async def test_a_writer_without_database_still_stops_when_told_to(
                 await asyncio.sleep(0.05)
         assert await process.terminate() == 0
     finally:
-        backend.start()
+        server.start()
+    process.start()
+    await process.ready()
+    epoch = await acquire(listen)
+    server.kill()
+    try:
+        sending = asyncio.ensure_future(commit(listen, numbered(1, epoch)))
+        async with asyncio.timeout(TIMEOUT_S):
+            while (await process.get("/health/ready"))[0] == 200:
+                await asyncio.sleep(0.05)
+        assert await process.terminate() == 0
+    finally:
+        server.start()
+    (failed,) = await asyncio.gather(sending, return_exceptions=True)
+    assert isinstance(failed, grpc.aio.AioRpcError)
+    assert failed.code() is grpc.StatusCode.UNAVAILABLE
 
 
+@servers_only
 async def test_a_batch_waits_for_a_database_that_went_away(
-    process: ServiceProcess, listen: str, backend: DatabaseServer | None
+    process: ServiceProcess, listen: str, server: DatabaseServer
 ) -> None:
-    if backend is None:
-        pytest.skip("SQLite has no server that could be down")
     process.start()
     await process.ready()
     epoch = await acquire(listen)
     await commit(listen, numbered(1, epoch))
-    backend.kill()
+    server.kill()
     try:
         sending = asyncio.ensure_future(commit(listen, numbered(2, epoch)))
         async with asyncio.timeout(TIMEOUT_S):
@@ -150,7 +164,7 @@ async def test_a_batch_waits_for_a_database_that_went_away(
                 await asyncio.sleep(0.05)
         assert not sending.done()
     finally:
-        backend.start()
+        server.start()
     assert (await sending).WhichOneof("result") == "done"
     await process.ready()
 

@@ -16,6 +16,8 @@ from hlmonitor.local.databases import DatabaseServer, MariaDbServer, Missing, Po
 SQLITE = "sqlite"
 _SERVERS: dict[str, type[DatabaseServer]] = {"postgresql": PostgresServer, "mariadb": MariaDbServer}
 BACKENDS = (SQLITE, *_SERVERS)
+servers_only = pytest.mark.parametrize("backend", list(_SERVERS), indirect=True, scope="session")
+"""For tests of what only a server can do: be stopped, killed, end a session."""
 
 
 @pytest.fixture(scope="session", params=BACKENDS)
@@ -36,6 +38,13 @@ def backend(request: pytest.FixtureRequest) -> Iterator[DatabaseServer | None]:
         Path(directory).chmod(0o755)
         with kind(programs, Path(directory) / kind.user) as server:
             yield server
+
+
+@pytest.fixture
+def server(backend: DatabaseServer | None) -> DatabaseServer:
+    """The running server, in tests that are marked `servers_only`."""
+    assert backend is not None, "mark the test servers_only"  # noqa: S101 a test's own mistake
+    return backend
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ async def serve(service: Service[WriterSettings]) -> None:
     settings = service.settings
     database = Database(settings.database_url)
     component = service.health.component("database")
+    service.health.component("grpc")
     patience = Patience(component, service.log, settings.transaction_timeout, service.stopping)
     try:
         if await _prepare(service, database):
@@ -80,7 +81,9 @@ async def _serve_storage(service: Service[WriterSettings], database: Database, p
     ):
         storage_pb2_grpc.add_StorageServicer_to_server(storage, server)
         await server.start()
+        service.health.component("grpc").up()
         service.health.add_status("grpc_port", lambda: port)
+        service.health.add_status("batches_waiting", lambda: len(committer.planner))
         service.log.info("writer_listening", address=f"{settings.listen.rpartition(':')[0]}:{port}")
         watching = tasks.create_task(watch(database, patience))
         committing = tasks.create_task(committer.run())

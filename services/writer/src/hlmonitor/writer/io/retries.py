@@ -1,6 +1,7 @@
 """Patience with the database: what may pass is tried again, and health and log say so."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -82,9 +83,10 @@ class Patience:
 
 async def watch(database: Database, patience: Patience) -> None:
     """Ask the database for a sign of life now and then, so that health is true also when nothing is committed."""
-    while True:
-        await asyncio.sleep(WATCH_EVERY_S)
-        await patience.until_done("look", lambda: _look(database))
+    with contextlib.suppress(StoppingError):
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            await patience.until_done("look", lambda: _look(database))
 
 
 async def _look(database: Database) -> None:

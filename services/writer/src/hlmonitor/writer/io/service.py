@@ -93,6 +93,8 @@ class StorageService(storage_pb2_grpc.StorageServicer):
         context: Context[storage_pb2.CommitBatch, storage_pb2.CommitReply],
     ) -> None:
         """Answer each batch when its transaction is committed; a full queue means that the stream is not read."""
+        # At once, so that a client can tell an open stream from a writer that is away before it has a batch.
+        await context.send_initial_metadata(())
         # Only one write of a stream may be under way.
         writing = asyncio.Lock()
         try:
