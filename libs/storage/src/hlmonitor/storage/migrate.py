@@ -12,11 +12,13 @@ from contextlib import asynccontextmanager
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from hlmonitor.storage.database import Timeouts, open_engine
+from hlmonitor.storage.database import Database, Timeouts, open_engine
 from hlmonitor.storage.errors import StorageError
 
 LOCK_WAIT_S = 120
@@ -44,12 +46,33 @@ async def migrate(url: str) -> None:
         await engine.dispose()
 
 
+async def is_newest(database: Database) -> bool:
+    """Whether there is nothing to migrate.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the database is down or refuses.
+    """
+    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    async with database.read() as connection:
+        return await connection.run_sync(_revision) == newest
+
+
+def _revision(connection: Connection) -> str | None:
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    return context.get_current_revision()
+
+
 def _upgrade(connection: Connection) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", "hlmonitor.storage:migrations")
     config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return config
 
 
 @asynccontextmanager

@@ -92,15 +92,33 @@ async def add(connection: AsyncConnection, rows: Sequence[FillValues]) -> int:
 
     A stored fill keeps its content. The caller holds the fills' partitions, so nobody else adds the same ones.
     """
-    known: set[bytes] = set()
-    for start in range(0, len(rows), KEYS_AT_ONCE):
-        digests = [row["digest"] for row in rows[start : start + KEYS_AT_ONCE]]
-        query = select(hl_fill.c.digest).where(among(connection, hl_fill.c.digest, digests))
-        known.update((await connection.scalars(query)).all())
-    fresh = {row["digest"]: row for row in rows if row["digest"] not in known}
+    stored = {digest for digest, _ in await known(connection, [row["digest"] for row in rows])}
+    fresh = {row["digest"]: row for row in rows if row["digest"] not in stored}
     if fresh:
         await connection.execute(insert_if_absent(connection, hl_fill, ("digest",)), list(fresh.values()))
     return len(rows) - len(fresh)
+
+
+async def known(connection: AsyncConnection, digests: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+    """Digest and order id of those of these fills that are stored."""
+    found: list[tuple[bytes, bytes]] = []
+    for start in range(0, len(digests), KEYS_AT_ONCE):
+        keys = digests[start : start + KEYS_AT_ONCE]
+        query = select(hl_fill.c.digest, hl_fill.c.order_id).where(among(connection, hl_fill.c.digest, keys))
+        found.extend((digest, order_id) for digest, order_id in await connection.execute(query))
+    return found
+
+
+async def finished_orders(connection: AsyncConnection, order_ids: Sequence[bytes]) -> list[bytes]:
+    """Those of these orders that have fills and no row that is not finished."""
+    rows = hl_order_aggregation.c
+    unfinished = select(rows.id).where(rows.order_id == hl_fill.c.order_id, rows.finished.is_(False)).exists()
+    found: list[bytes] = []
+    for start in range(0, len(order_ids), KEYS_AT_ONCE):
+        keys = order_ids[start : start + KEYS_AT_ONCE]
+        query = select(hl_fill.c.order_id).where(among(connection, hl_fill.c.order_id, keys), ~unfinished).distinct()
+        found.extend((await connection.scalars(query)).all())
+    return found
 
 
 async def mark(connection: AsyncConnection, leg: LegName, marks: Sequence[Mark]) -> None:

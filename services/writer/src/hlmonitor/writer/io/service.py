@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import NoReturn, TypeAlias, TypeVar
 
 import grpc
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hlmonitor.domain.partitions import PARTITIONS
 from hlmonitor.runtime.logs import Log
 from hlmonitor.storage import Database
-from hlmonitor.storage.dao import partitions
+from hlmonitor.storage.dao import fills, partitions
 from hlmonitor.storage.dao.fills import Floor
 from hlmonitor.v1 import storage_pb2, storage_pb2_grpc
 from hlmonitor.writer.io.committer import Committer
@@ -25,6 +26,9 @@ DETAIL_KEY = "hlmonitor-refused-bin"
 SERVICE_NAME = storage_pb2.DESCRIPTOR.services_by_name["Storage"].full_name
 Reason = storage_pb2.Refused.Reason
 
+
+MOST_LOOKUPS = 5_000
+"""Fills and orders in one Lookup."""
 
 Q = TypeVar("Q")
 R = TypeVar("R")
@@ -77,15 +81,28 @@ class StorageService(storage_pb2_grpc.StorageServicer):
             except StoppingError:
                 await _reject_stopping(context)
             except _StaleEpochError as stale:
-                refused = storage_pb2.Refused(
-                    reason=Reason.REASON_STALE_EPOCH,
-                    detail=f"partition {request.partition} is at epoch {stale.current}",
-                    field="epoch",
-                    current_epoch=stale.current,
-                )
-                await _reject(context, grpc.StatusCode.FAILED_PRECONDITION, refused)
+                await _reject_stale(context, request.partition, stale)
             for item in items:
                 yield item
+
+    async def Lookup(  # noqa: N802 the name is gRPC's
+        self,
+        request: storage_pb2.LookupRequest,
+        context: Context[storage_pb2.LookupRequest, storage_pb2.LookupResponse],
+    ) -> storage_pb2.LookupResponse:
+        """Which of the fills and orders are stored."""
+        if request.partition >= PARTITIONS:
+            await _reject_partition(context, request.partition)
+        if len(request.digests) + len(request.order_ids) > MOST_LOOKUPS:
+            detail = f"at most {MOST_LOOKUPS} fills and orders may be asked for at once"
+            refused = storage_pb2.Refused(reason=Reason.REASON_INVALID, detail=detail, field="digests")
+            await _reject(context, grpc.StatusCode.INVALID_ARGUMENT, refused)
+        try:
+            return await self.patience.until_done("lookup", lambda: self._lookup(request))
+        except StoppingError:
+            await _reject_stopping(context)
+        except _StaleEpochError as stale:
+            await _reject_stale(context, request.partition, stale)
 
     async def Commit(  # type: ignore[override]  # noqa: N802 replies are written as they come, which the stub has no type for
         self,
@@ -123,16 +140,39 @@ class StorageService(storage_pb2_grpc.StorageServicer):
         async with self.database.write() as connection:
             return await partitions.acquire(connection, request.partition, request.owner, _now_ms())
 
+    async def _lookup(self, request: storage_pb2.LookupRequest) -> storage_pb2.LookupResponse:
+        async with self.database.read() as connection:
+            await _check_epoch(connection, request.partition, request.epoch)
+            pairs = await fills.known(connection, request.digests)
+            finished = await fills.finished_orders(connection, request.order_ids)
+        return storage_pb2.LookupResponse(
+            known_fills=b"".join(digest + order_id for digest, order_id in pairs), finished_orders=finished
+        )
+
     async def _load(self, request: storage_pb2.LoadPartitionRequest) -> list[storage_pb2.LoadPartitionResponse]:
         floor = Floor(
             overlap_ms=int(self.settings.known_overlap * 1000),
             without_watermark_ms=_now_ms() - int(self.settings.known_without_watermark * 1000),
         )
         async with self.database.read() as connection:
-            current = await partitions.current_epoch(connection, request.partition)
-            if current != request.epoch:
-                raise _StaleEpochError(current)
+            await _check_epoch(connection, request.partition, request.epoch)
             return await read_partition(connection, request.partition, floor)
+
+
+async def _check_epoch(connection: AsyncConnection, partition: int, epoch: int) -> None:
+    current = await partitions.current_epoch(connection, partition)
+    if current != epoch:
+        raise _StaleEpochError(current)
+
+
+async def _reject_stale(context: Context[Q, R], partition: int, stale: _StaleEpochError) -> NoReturn:
+    refused = storage_pb2.Refused(
+        reason=Reason.REASON_STALE_EPOCH,
+        detail=f"partition {partition} is at epoch {stale.current}",
+        field="epoch",
+        current_epoch=stale.current,
+    )
+    await _reject(context, grpc.StatusCode.FAILED_PRECONDITION, refused)
 
 
 def _problem(batch: storage_pb2.CommitBatch) -> tuple[str, str] | None:
