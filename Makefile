@@ -57,6 +57,33 @@ format: setup ## let ruff write the code's form
 test: setup ## all tests, with real servers
 	@$(BIN)/pytest
 
+VENUE ?= simulator
+ARGS ?=
+SERVICE ?= *
+
+.PHONY: start
+start: setup ## the whole system in the background, watching simulated whales; VENUE=mainnet: the real venue
+	@$(BIN)/python scripts/start.py $(VENUE)
+
+.PHONY: stop
+stop: ## end it, in order; nothing is left running
+	@if [ -x $(BIN)/python ]; then $(BIN)/python scripts/stop.py; else echo "hl-monitor does not run"; fi
+
+.PHONY: status
+status: setup ## each process: running, ready, where to ask it, what it has done
+	@$(BIN)/python scripts/status.py
+
+.PHONY: logs
+logs: ## follow the logs of `make start`; SERVICE=gateway-1: of that one only
+	@ls .run/logs/$(SERVICE).log >/dev/null 2>&1 || { echo "there is no log .run/logs/$(SERVICE).log: \`make start\` makes them"; exit 1; }
+	@tail -n 20 -F .run/logs/$(SERVICE).log
+
+RUN := $(addprefix run-,nats simulator gateway aggregator writer address-loader cleaner)
+.PHONY: $(RUN)
+run-%: ## one service in the foreground (run-gateway, …); ARGS="--log-level debug" hands flags on
+$(RUN): run-%: setup
+	@exec $(BIN)/python scripts/run.py $(VENUE) $* $(ARGS)
+
 .PHONY: clean
 clean: ## remove everything that was built or installed
 	@rm -rf $(VENV) $(STUBS)/*_pb2* $(STUBS)/.built .run .mypy_cache .ruff_cache .pytest_cache .hypothesis
