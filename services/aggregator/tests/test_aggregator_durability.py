@@ -15,7 +15,7 @@ from hlmonitor.aggregator.core.publishing import PublishQueue
 from hlmonitor.aggregator.core.requests import ResumeRequest
 from hlmonitor.aggregator.core.restore import Restorer
 from hlmonitor.domain.fills import digest_of
-from hlmonitor.domain.orders import order_id, order_of
+from hlmonitor.domain.orders import order_id, order_of, void_id
 from hlmonitor.domain.watch import WatchEntry
 from hlmonitor.v1 import events_pb2, storage_pb2
 
@@ -61,16 +61,16 @@ def test_answer_to_another_batch_releases_nothing() -> None:
     assert [row.number for row in desk.partition.outbox.done(1, [])] == [1]
 
 
-def test_dead_lettered_signal_is_replaced_by_a_void_of_its_number() -> None:
+def test_void_is_published_in_the_place_of_a_dead_lettered_signal() -> None:
     desk = Desk()
-    desk.fill()
-    desk.status()
+    for oid in (1, 2):
+        desk.fill(oid=oid, tid=oid)
+        desk.status(oid=oid)
     batch = desk.partition.outbox.freeze(desk.now_s)
     assert batch is not None
-    letter = storage_pb2.DeadLetter(reason="22003", signal_ids=[batch.signals[0].signal_id])
-    assert desk.partition.outbox.done(1, [letter]) == []
-    (void,) = desk.signals()
-    assert (void["number"], void["kind"], void["reason"]) == (1, "void", "22003")
+    void = storage_pb2.SignalRow(signal_id=void_id(WHALE, 1), address=WHALE, number=1)
+    letter = storage_pb2.DeadLetter(reason="22003", signal_ids=[batch.signals[0].signal_id], voids=[void])
+    assert desk.partition.outbox.done(1, [letter]) == [batch.signals[1], void]
 
 
 def test_event_is_acknowledged_when_everything_open_at_its_receipt_is_committed() -> None:

@@ -32,7 +32,7 @@ ROW = Fill(
     oid=5,
     crossed=True,
     fee=Decimal("0.3"),
-    fee_token="USDC",  # noqa: S106 a coin, not a secret
+    fee_token="USDC",
     tid=77,
 )
 

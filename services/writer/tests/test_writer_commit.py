@@ -153,12 +153,9 @@ async def test_the_number_of_a_bad_signal_is_used_and_its_void_waits_to_be_publi
     assert [row.signal_id for row in waiting] == [f"{WALLET}:1:void", signal(2).signal_id]
     (counter,) = only(await writer.load(PARTITION, 1), "counter")
     assert counter.next_number == 3
-    # The owner makes the same void from the reply and commits it with its next batch: it is there already.
-    (reply,) = await writer.commit(batch(2, storage_pb2.OrderUnit(address=WALLET, signals=[waiting[0]])))
-    assert not reply.done.dead_letters
-    assert writer.metric("signal_conflicts_total") == 0
+    assert [(row.signal_id, row.payload) for row in letter.voids] == [(waiting[0].signal_id, waiting[0].payload)]
     await writer.commit(
-        batch(3, published=[storage_pb2.PublishedMark(signal_id=waiting[0].signal_id, published_seq=40)])
+        batch(2, published=[storage_pb2.PublishedMark(signal_id=waiting[0].signal_id, published_seq=40)])
     )
     assert [row.number for row in only(await writer.load(PARTITION, 1), "unpublished")] == [2]
 
@@ -166,9 +163,17 @@ async def test_the_number_of_a_bad_signal_is_used_and_its_void_waits_to_be_publi
 async def test_other_content_under_a_signals_id_is_reported_and_the_first_kept(writer: Writer) -> None:
     await writer.acquire(PARTITION)
     await writer.commit(batch(1, unit(signals=[signal(1)])))
-    (reply,) = await writer.commit(batch(2, unit(signals=[signal(1, payload=b'{"other":true}')])))
-    assert reply.WhichOneof("result") == "done"
-    assert await writer.rows("SELECT payload FROM hl_address_signals") == [(b'{"number":1}',)]
+    other = signal(2, payload=b'{"other":true}')
+    other.signal_id = signal(1).signal_id
+    again = batch(2, unit(signals=[other, signal(3)]))
+    (reply,) = await writer.commit(again)
+    (letter,) = reply.done.dead_letters
+    assert list(letter.signal_ids) == [other.signal_id]
+    assert [void.number for void in letter.voids] == [2]
+    assert await writer.commit(again) == [reply]
+    stored = await writer.rows("SELECT payload FROM hl_address_signals ORDER BY number")
+    assert stored == [(b'{"number":1}',), (b'{"number":3}',)]
+    assert [row.number for row in only(await writer.load(PARTITION, 1), "unpublished")] == [1, 2, 3]
     assert writer.metric("signal_conflicts_total") == 1
 
 

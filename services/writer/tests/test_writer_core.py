@@ -3,11 +3,12 @@ from decimal import Decimal
 
 import pytest
 
+from hlmonitor.v1.storage_pb2 import SignalRow
 from hlmonitor.writer.core.batches import Standing, Verdict, judge
 from hlmonitor.writer.core.groups import GroupPlanner, Waiting
 from hlmonitor.writer.core.numbers import NumberedSignal, NumberMismatch, next_numbers
 from hlmonitor.writer.core.positions import Step, end_of_chain
-from hlmonitor.writer.core.voids import make_void
+from hlmonitor.writer.core.voids import void_of
 
 
 @pytest.mark.parametrize(
@@ -92,14 +93,9 @@ def test_a_chain_that_comes_back_to_its_start_ends_there() -> None:
 
 
 def test_the_void_of_a_number_says_why() -> None:
-    void = make_void("0xaa", 7, "too long", 123)
-    assert void.signal_id == "0xaa:7:void"
+    void = void_of(SignalRow(signal_id="x", address="0xaa", number=7, decided_at_ms=123), "too long")
+    assert (void.signal_id, void.number) == ("0xaa:7:void", 7)
     assert void.subject == "hl.signals.v1.0xaa.void.void"
     assert json.loads(void.payload) == {
-        "id": "0xaa:7:void",
-        "number": 7,
-        "address": "0xaa",
-        "kind": "void",
-        "reason": "too long",
-        "decided_at_ms": 123,
-    }
+        "id": "0xaa:7:void", "number": 7, "address": "0xaa", "kind": "void", "reason": "too long", "decided_at_ms": 123,
+    }  # fmt: skip

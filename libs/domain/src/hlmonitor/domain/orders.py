@@ -73,6 +73,16 @@ class TerminalStatus(msgspec.Struct, frozen=True):
     orig_sz: Decimal
 
 
+def void_id(address: Address, number: int) -> str:
+    """The id of what is published under the number of a signal that could not be stored."""
+    return f"{address}:{number}:{Kind.VOID.value}"
+
+
+def is_void_id(signal_id: str) -> bool:
+    """Whether a signal's id says that there is nothing to act on."""
+    return signal_id.endswith(f":{Kind.VOID.value}")
+
+
 def kind_of(dir_text: str) -> Kind:
     """What a fill's `dir` says of its order. A zero hash says nothing: a maker hit by a TWAP slice has one too."""
     if dir_text in _TRADING_DIRS:

@@ -30,6 +30,8 @@ class StoredDeadLetter(NamedTuple):
     order_id: bytes
     reason: str
     signal_ids: list[str]
+    body: bytes
+    """The refused message, serialized."""
 
 
 async def add(connection: AsyncConnection, rows: Sequence[DeadLetterValues]) -> None:
@@ -42,8 +44,8 @@ async def of_batch(connection: AsyncConnection, partition: int, epoch: int, batc
     """What was refused of a batch, in its order."""
     table = hl_dead_letter.c
     query = (
-        select(table.order_id, table.reason, table.signal_ids)
+        select(table.order_id, table.reason, table.signal_ids, table.body)
         .where(table.partition_id == partition, table.epoch == epoch, table.batch == batch)
         .order_by(table.id)
     )
-    return [StoredDeadLetter(row[0], row[1], json.loads(row[2])) for row in await connection.execute(query)]
+    return [StoredDeadLetter(row[0], row[1], json.loads(row[2]), row[3]) for row in await connection.execute(query)]

@@ -7,7 +7,7 @@ when it is committed (DESIGN G2).
 from dataclasses import dataclass, field
 
 from hlmonitor.aggregator.core.orders import HeldFill, OrderState
-from hlmonitor.aggregator.core.rows import LEG_NAMES, fill_row, order_row, status_row, void_row
+from hlmonitor.aggregator.core.rows import LEG_NAMES, fill_row, order_row, status_row
 from hlmonitor.domain.fills import FillDigest, Leg
 from hlmonitor.domain.orders import OrderId
 from hlmonitor.v1 import storage_pb2
@@ -48,7 +48,6 @@ class Outbox:
     committed: int = 0
     in_flight: FrozenBatch | None = None
     _units: dict[OrderId, UnitDraft] = field(default_factory=dict)
-    _voids: list[storage_pb2.SignalRow] = field(default_factory=list)
     _watermarks: dict[tuple[str, int], storage_pb2.Watermark] = field(default_factory=dict)
     _gaps: list[storage_pb2.GapRow] = field(default_factory=list)
     _cache: dict[str, storage_pb2.PositionCacheRow] = field(default_factory=dict)
@@ -102,25 +101,25 @@ class Outbox:
         waited = self._lazy_since_s is not None and (force or now_s - self._lazy_since_s >= LAZY_S)
         if self.in_flight or not (self._is_urgent or waited):
             return None
-        signals = (*(signal for draft in self._units.values() for signal in draft.signals), *self._voids)
+        signals = tuple(signal for draft in self._units.values() for signal in draft.signals)
         self.in_flight = FrozenBatch(self.committed + 1, self._message(), signals)
         self._clear()
         return self.in_flight
 
     def done(self, number: int, dead_letters: list[storage_pb2.DeadLetter]) -> list[storage_pb2.SignalRow]:
-        """The batch in flight is committed: the signals to publish now. Voids of dead letters come with the next."""
+        """The batch in flight is committed: the signals to publish now, voids in the place of refused ones."""
         batch = self.in_flight
         if batch is None or batch.number != number:
             return []
         self.in_flight = None
         self.committed = number
-        reasons = {signal_id: letter.reason for letter in dead_letters for signal_id in letter.signal_ids}
-        self._voids.extend(void_row(row, reasons[row.signal_id]) for row in batch.signals if row.signal_id in reasons)
-        return [row for row in batch.signals if row.signal_id not in reasons]
+        refused = {signal_id for letter in dead_letters for signal_id in letter.signal_ids}
+        kept = [row for row in batch.signals if row.signal_id not in refused]
+        return kept + [void for letter in dead_letters for void in letter.voids]
 
     @property
     def _is_urgent(self) -> bool:
-        return bool(self._units or self._voids or self._watermarks or self._gaps)
+        return bool(self._units or self._watermarks or self._gaps)
 
     @property
     def _is_lazy(self) -> bool:
@@ -131,13 +130,11 @@ class Outbox:
             self._lazy_since_s = now_s
 
     def _message(self) -> storage_pb2.CommitBatch:
-        units = [_unit(draft) for draft in self._units.values()]
-        units += [storage_pb2.OrderUnit(address=row.address, signals=[row]) for row in self._voids]
         return storage_pb2.CommitBatch(
             partition=self.partition,
             epoch=self.epoch,
             number=self.committed + 1,
-            units=units,
+            units=[_unit(draft) for draft in self._units.values()],
             watermarks=self._watermarks.values(),
             gaps=self._gaps,
             position_cache=self._cache.values(),
@@ -145,7 +142,7 @@ class Outbox:
         )
 
     def _clear(self) -> None:
-        self._units, self._voids, self._watermarks = {}, [], {}
+        self._units, self._watermarks = {}, {}
         self._gaps, self._cache, self._published = [], {}, []
         self._lazy_since_s = None
 

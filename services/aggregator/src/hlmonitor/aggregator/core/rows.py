@@ -99,35 +99,6 @@ def signal_row(signal: Signal) -> storage_pb2.SignalRow:
     )
 
 
-def void_row(signal: storage_pb2.SignalRow, reason: str) -> storage_pb2.SignalRow:
-    """What is published under the number of a signal whose data the database refused."""
-    payload = {
-        "id": f"{signal.address}:{signal.number}:void",
-        "number": signal.number,
-        "address": signal.address,
-        "kind": "void",
-        "reason": reason,
-        "decided_at_ms": signal.decided_at_ms,
-    }
-    return storage_pb2.SignalRow(
-        signal_id=f"{signal.address}:{signal.number}:void",
-        address=signal.address,
-        number=signal.number,
-        subject=f"hl.signals.v1.{signal.address}.void.void",
-        payload=msgspec.json.encode(payload),
-        symbol="void",
-        coin_type="D",
-        asset_type="void",
-        direction="void",
-        side="void",
-        position_rate="0",
-        close_rate="0",
-        price="0",
-        size="0",
-        decided_at_ms=signal.decided_at_ms,
-    )
-
-
 def _direction(coin: str, leg: Leg, totals: LegTotals) -> str:
     if is_spot(coin):
         return "Buy" if leg is Leg.OPEN else "Sell"

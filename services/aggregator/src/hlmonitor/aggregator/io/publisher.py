@@ -13,7 +13,7 @@ from hlmonitor.aggregator.core.payload import LEGACY_SUBJECT, legacy_json
 from hlmonitor.aggregator.core.publishing import PublishQueue
 from hlmonitor.aggregator.settings import AggregatorSettings
 from hlmonitor.domain.addresses import Address
-from hlmonitor.domain.orders import Kind
+from hlmonitor.domain.orders import is_void_id
 from hlmonitor.runtime.logs import Log
 from hlmonitor.runtime.metrics import Metrics
 from hlmonitor.runtime.nats import jetstream_of
@@ -107,7 +107,7 @@ class Publisher:
     async def publish_legacy(self, published: Published) -> None:
         """The original's message, once; for a signal that an owner before us may have sent, as the setting says."""
         payload = published.row.payload
-        is_void = published.row.side == Kind.VOID.value
+        is_void = is_void_id(published.row.signal_id)
         in_doubt = not published.by_us and self.settings.legacy_on_doubt == "skip"
         if not self.settings.legacy or is_void or in_doubt:
             return

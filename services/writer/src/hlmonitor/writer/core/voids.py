@@ -1,37 +1,31 @@
-"""What is published under the number of a signal whose data the database refused.
+"""What is published under the number of a signal that could not be stored.
 
-The owner makes the same bytes from the reply to its batch; here they are made within the transaction, so that an owner
-that crashes between the two leaves no hole in the numbers.
+It is committed in the signal's place, so that an owner that crashes before it publishes leaves no hole in the numbers.
 """
-
-from dataclasses import dataclass
 
 import msgspec
 
-
-@dataclass(frozen=True, slots=True)
-class Void:
-    """A void signal: nothing to act on, but its number is used."""
-
-    signal_id: str
-    subject: str
-    payload: bytes
+from hlmonitor.domain.addresses import Address
+from hlmonitor.domain.orders import Kind, void_id
+from hlmonitor.v1.storage_pb2 import SignalRow
 
 
-def void_id(address: str, number: int) -> str:
-    """The id of the void signal of a wallet's number."""
-    return f"{address}:{number}:void"
-
-
-def make_void(address: str, number: int, reason: str, decided_at_ms: int) -> Void:
-    """The void signal of a wallet's number."""
-    signal_id = void_id(address, number)
+def void_of(signal: SignalRow, reason: str) -> SignalRow:
+    """The void signal in the place of this one: the same number, nothing to act on."""
+    signal_id = void_id(Address(signal.address), signal.number)
     payload = {
         "id": signal_id,
-        "number": number,
-        "address": address,
-        "kind": "void",
+        "number": signal.number,
+        "address": signal.address,
+        "kind": Kind.VOID.value,
         "reason": reason,
-        "decided_at_ms": decided_at_ms,
+        "decided_at_ms": signal.decided_at_ms,
     }
-    return Void(signal_id, f"hl.signals.v1.{address}.void.void", msgspec.json.encode(payload))
+    return SignalRow(
+        signal_id=signal_id,
+        address=signal.address,
+        number=signal.number,
+        subject=f"hl.signals.v1.{signal.address}.void.void",
+        payload=msgspec.json.encode(payload),
+        decided_at_ms=signal.decided_at_ms,
+    )

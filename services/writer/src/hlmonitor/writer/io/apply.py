@@ -10,9 +10,9 @@ from hlmonitor.storage.dao import dead_letters, fills, orders, positions, progre
 from hlmonitor.storage.dao.dead_letters import DeadLetterValues
 from hlmonitor.storage.dao.signals import VoidValues
 from hlmonitor.v1 import storage_pb2
-from hlmonitor.writer.core.voids import make_void
+from hlmonitor.writer.core.voids import void_of
 from hlmonitor.writer.io.rows import address_of
-from hlmonitor.writer.io.units import Unit, is_void
+from hlmonitor.writer.io.units import Unit
 
 REASON_LETTERS = 1000
 
@@ -60,7 +60,6 @@ async def _write_all(connection: AsyncConnection, units: Sequence[Unit]) -> int:
     await orders.put(connection, [row for unit in units for row in unit.orders])
     await progress.put_statuses(connection, [row for unit in units for row in unit.statuses])
     await signals.add(connection, [row for unit in units for row in unit.signals])
-    await signals.add_void(connection, [row for unit in units for row in unit.voids])
     await progress.raise_watermarks(connection, [row for unit in units for row in unit.watermarks])
     await progress.put_gaps(connection, [row for unit in units for row in unit.gaps])
     await positions.put(connection, [row for unit in units for row in unit.positions])
@@ -89,33 +88,34 @@ async def _keep_refused(connection: AsyncConnection, units: Sequence[Unit]) -> N
         for unit in units
     ]
     await dead_letters.add(connection, letters)
-    await signals.add_void(connection, [row for unit in units for row in _voids_of(unit)])
+    await signals.add_void(connection, [row for unit in units for row in _void_values(unit)])
 
 
-def _voids_of(unit: Unit) -> list[VoidValues]:
-    """What is published under the numbers of a refused unit, committed with its dead letter."""
+def voids_of(source: storage_pb2.OrderUnit, reason: str) -> list[storage_pb2.SignalRow]:
+    """What is published under the numbers of a refused unit."""
     try:
-        address = address_of(unit.source.address) if isinstance(unit.source, storage_pb2.OrderUnit) else ""
+        address_of(source.address)
     except DataRejectedError:
         # What is no wallet has no numbers.
         return []
-    voids = []
-    for signal in unit.sent_signals:
-        if is_void(signal):
-            continue
-        void = make_void(address, signal.number, unit.reason or "", signal.decided_at_ms)
-        voids.append(
-            VoidValues(
-                signal_id=void.signal_id,
-                address=address,
-                number=signal.number,
-                subject=void.subject,
-                payload=void.payload,
-                partition_id=unit.stamp.partition,
-                created_ms=unit.stamp.now_ms,
-            )
+    return [void_of(signal, reason) for signal in source.signals]
+
+
+def _void_values(unit: Unit) -> list[VoidValues]:
+    if not isinstance(unit.source, storage_pb2.OrderUnit):
+        return []
+    return [
+        VoidValues(
+            signal_id=void.signal_id,
+            address=void.address,
+            number=void.number,
+            subject=void.subject,
+            payload=void.payload,
+            partition_id=unit.stamp.partition,
+            created_ms=unit.stamp.now_ms,
         )
-    return voids
+        for void in voids_of(unit.source, unit.reason or "")
+    ]
 
 
 def _reason(error: Exception) -> str:

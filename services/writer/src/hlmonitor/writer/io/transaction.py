@@ -13,13 +13,16 @@ from hlmonitor.storage.dao.signals import Numbered
 from hlmonitor.v1 import storage_pb2
 from hlmonitor.writer.core.batches import NEVER_ACQUIRED, Standing, Verdict, judge
 from hlmonitor.writer.core.numbers import NumberedSignal, NumberMismatch, next_numbers
-from hlmonitor.writer.io.apply import write
+from hlmonitor.writer.io.apply import voids_of, write
 from hlmonitor.writer.io.rows import Stamp
-from hlmonitor.writer.io.units import Unit, is_void, units_of
+from hlmonitor.writer.io.units import Unit, units_of
 
 Batch = storage_pb2.CommitBatch
 Reply = storage_pb2.CommitReply
 Reason = storage_pb2.Refused.Reason
+
+
+CONFLICT = "another signal is stored under this id"
 
 
 @dataclass(slots=True)
@@ -82,8 +85,12 @@ class GroupCommit:
             case Verdict.ALREADY_DONE:
                 reply.done.SetInParent()
                 for letter in await dead_letters.of_batch(connection, batch.partition, batch.epoch, batch.number):
+                    source = storage_pb2.OrderUnit.FromString(letter.body) if letter.signal_ids else None
                     reply.done.dead_letters.add(
-                        order_id=letter.order_id, reason=letter.reason, signal_ids=letter.signal_ids
+                        order_id=letter.order_id,
+                        reason=letter.reason,
+                        signal_ids=letter.signal_ids,
+                        voids=voids_of(source, letter.reason) if source else (),
                     )
             case Verdict.STALE_EPOCH:
                 detail = f"partition {batch.partition} is at epoch {standing.epoch}"
@@ -103,8 +110,9 @@ class GroupCommit:
         numbers: dict[str, int],
         reply: Reply,
     ) -> None:
-        new = [NumberedSignal(row.signal_id, row.address, row.number) for row in _signals(batch) if not is_void(row)]
-        raised = next_numbers(new, stored, numbers)
+        new = [NumberedSignal(row.signal_id, row.address, row.number) for row in _signals(batch)]
+        same = {row.signal_id for row in _signals(batch) if _is_stored(row, stored)}
+        raised = next_numbers(new, same, numbers)
         if isinstance(raised, NumberMismatch):
             wrong = raised.signal
             detail = f"signal {wrong.signal_id} has number {wrong.number}, the next one is {raised.expected}"
@@ -121,8 +129,7 @@ class GroupCommit:
         units = [
             unit for batch in batches for unit in units_of(batch, Stamp(batch.partition, now_ms, self.signal_expiry_ms))
         ]
-        for unit in units:
-            _leave_out_stored(unit, stored, outcome)
+        units += [conflict for unit in units for conflict in _leave_out_stored(unit, stored, outcome)]
         outcome.present.update(await write(connection, units))
         outcome.refused_units = [unit for unit in units if unit.reason is not None]
         await counters.raise_to(connection, _raised(batches))
@@ -156,15 +163,24 @@ def _signal_ids(group: Sequence[Batch]) -> list[str]:
     return sorted(ids)
 
 
-def _leave_out_stored(unit: Unit, stored: Mapping[str, Numbered], outcome: Outcome) -> None:
-    """Stored signals stay as they are; other content under the same id is reported (DESIGN G2)."""
+def _is_stored(signal: storage_pb2.SignalRow, stored: Mapping[str, Numbered]) -> bool:
+    known = stored.get(signal.signal_id)
+    return known is not None and known.payload == signal.payload
+
+
+def _leave_out_stored(unit: Unit, stored: Mapping[str, Numbered], outcome: Outcome) -> list[Unit]:
+    """Stored signals stay as they are; other content under the same id is kept aside and reported (DESIGN G2)."""
+    conflicts = []
     for signal in unit.sent_signals:
-        if (known := stored.get(signal.signal_id)) is None:
+        if signal.signal_id not in stored:
             continue
         outcome.present["hl_address_signals"] += 1
-        if known.payload != signal.payload:
+        if not _is_stored(signal, stored):
             outcome.conflicts.append(signal.signal_id)
+            source = storage_pb2.OrderUnit(order_id=unit.order_id, address=signal.address, signals=[signal])
+            conflicts.append(Unit(unit.batch, unit.stamp, "signal", source, unit.order_id, CONFLICT))
     unit.signals = [row for row in unit.signals if row["signal_id"] not in stored]
+    return conflicts
 
 
 def _raised(batches: Sequence[Batch]) -> dict[str, tuple[int, int]]:
@@ -197,4 +213,5 @@ def _list_dead_letters(reply: Reply, refused: Sequence[Unit]) -> None:
                 order_id=unit.order_id,
                 reason=unit.reason,
                 signal_ids=[signal.signal_id for signal in unit.sent_signals],
+                voids=voids_of(unit.source, unit.reason or "") if isinstance(unit.source, storage_pb2.OrderUnit) else (),
             )

@@ -12,9 +12,8 @@ from hlmonitor.storage.dao.fills import FillValues, Mark
 from hlmonitor.storage.dao.orders import OrderValues
 from hlmonitor.storage.dao.positions import PositionValues
 from hlmonitor.storage.dao.progress import GapValues, StatusValues, WatermarkValues
-from hlmonitor.storage.dao.signals import SignalValues, VoidValues
+from hlmonitor.storage.dao.signals import SignalValues
 from hlmonitor.v1 import storage_pb2
-from hlmonitor.writer.core.voids import void_id
 from hlmonitor.writer.io import rows
 
 M = TypeVar("M", bound=Message)
@@ -37,7 +36,6 @@ class Unit:
     orders: list[OrderValues] = field(default_factory=list)
     statuses: list[StatusValues] = field(default_factory=list)
     signals: list[SignalValues] = field(default_factory=list)
-    voids: list[VoidValues] = field(default_factory=list)
     watermarks: list[WatermarkValues] = field(default_factory=list)
     gaps: list[GapValues] = field(default_factory=list)
     positions: list[PositionValues] = field(default_factory=list)
@@ -102,25 +100,4 @@ def _fill_order(unit: Unit, message: storage_pb2.OrderUnit) -> None:
         marks.append(Mark(key=mark.digest, number=mark.number))
     unit.orders.extend(rows.order_values(row, stamp) for row in message.rows)
     unit.statuses.extend(rows.status_values(row, stamp) for row in message.statuses)
-    for signal in message.signals:
-        if is_void(signal):
-            unit.voids.append(_void_values(signal, stamp))
-        else:
-            unit.signals.append(rows.signal_values(signal, message.order_id, stamp))
-
-
-def is_void(signal: storage_pb2.SignalRow) -> bool:
-    """Whether it stands for a signal that could not be stored."""
-    return signal.signal_id == void_id(signal.address, signal.number)
-
-
-def _void_values(signal: storage_pb2.SignalRow, stamp: rows.Stamp) -> VoidValues:
-    return VoidValues(
-        signal_id=signal.signal_id,
-        address=signal.address,
-        number=signal.number,
-        subject=signal.subject,
-        payload=signal.payload,
-        partition_id=stamp.partition,
-        created_ms=stamp.now_ms,
-    )
+    unit.signals.extend(rows.signal_values(signal, message.order_id, stamp) for signal in message.signals)
