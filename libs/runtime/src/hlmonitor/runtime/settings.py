@@ -31,9 +31,15 @@ _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 S = TypeVar("S", bound="ServiceSettings")
 
 
+def parse_duration(text: str) -> float | None:
+    """The seconds of a text such as `250ms`, `30s`, `5m`, `2h`, `8d` or `30`; None when it is no duration."""
+    match = _DURATION.fullmatch(text.strip())
+    return float(match[1]) * _UNIT_S[match[2] or "s"] if match else None
+
+
 def _seconds(value: object) -> object:
-    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
-        return float(match[1]) * _UNIT_S[match[2] or "s"]
+    if isinstance(value, str) and (seconds := parse_duration(value)) is not None:
+        return seconds
     return value
 
 
@@ -143,4 +149,5 @@ def _refuse(service: str, problems: list[str]) -> NoReturn:
     raise SystemExit(EXIT_WRONG_SETTINGS)
 
 
-__all__ = ["ENV_PREFIX", "EXIT_WRONG_SETTINGS", "Duration", "ServiceSettings", "load_settings", "without_credentials"]
+__all__ = ["ENV_PREFIX", "EXIT_WRONG_SETTINGS", "Duration", "ServiceSettings", "load_settings", "parse_duration"]
+__all__ += ["without_credentials"]

@@ -1,0 +1,57 @@
+"""What every command needs: to run work, to read arguments, to speak."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import NoReturn, TypeVar
+
+import typer
+
+from hlmonitor.cli.errors import CliError
+from hlmonitor.domain.addresses import Address, AddressError, parse_address
+from hlmonitor.runtime.settings import parse_duration
+
+EXIT_PROBLEM = 1
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[None, None, T]) -> T:
+    """Do the work; what cannot be done ends the command with one sentence, Ctrl-C ends it quietly."""
+    try:
+        return asyncio.run(work)
+    except CliError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+def addresses_of(texts: Sequence[str]) -> list[Address]:
+    """The addresses, or the end of the command."""
+    try:
+        return [parse_address(text) for text in texts]
+    except AddressError as error:
+        fail(str(error))
+
+
+def seconds_of(text: str, option: str) -> float:
+    """The seconds of a duration, or the end of the command."""
+    seconds = parse_duration(text)
+    if seconds is None:
+        fail(f"--{option}: {text!r} is not a duration such as 250ms, 30s, 5m, 2h or 1d")
+    return seconds
+
+
+def say(text: str) -> None:
+    """Print a line."""
+    typer.echo(text)
+
+
+def complain(text: str) -> None:
+    """Print a line to stderr, with our name before it."""
+    typer.echo(f"hlmon: {text}", err=True)
+
+
+def fail(text: str) -> NoReturn:
+    """Complain and end the command with status 1."""
+    complain(text)
+    raise typer.Exit(EXIT_PROBLEM)

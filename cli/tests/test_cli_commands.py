@@ -1,0 +1,335 @@
+"""The command line as users run it, against a real NATS, a real database and the simulator."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import nats
+import pytest
+from nats.aio.client import Client
+from sqlalchemy import text
+
+from hlmonitor.domain.addresses import Address
+from hlmonitor.domain.watch import WatchEntry
+from hlmonitor.local.nats import NatsServer
+from hlmonitor.local.ports import free_port
+from hlmonitor.local.processes import LocalProcess
+from hlmonitor.local.services import ServiceProcess
+from hlmonitor.runtime.core.membership import Member
+from hlmonitor.runtime.kv import open_bucket
+from hlmonitor.runtime.membership import BUCKET
+from hlmonitor.runtime.watchlist import WatchList
+from hlmonitor.storage import Database
+from hlmonitor.storage.migrate import migrate
+
+pytestmark = pytest.mark.integration
+
+ANNA, BERT = Address("0x" + "a" * 40), Address("0x" + "b" * 40)
+NOW_MS = 1_700_000_000_000
+
+T = TypeVar("T")
+Hlmon = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    with NatsServer(tmp_path_factory.mktemp("nats")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _empty(server: NatsServer) -> None:
+    async def empty(client: Client) -> None:
+        for stream in await client.jetstream().streams_info():
+            assert stream.config.name is not None
+            await client.jetstream().delete_stream(stream.config.name)
+
+    with_nats(server, empty)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    url = f"sqlite+aiosqlite:///{tmp_path}/hlmonitor.db"
+    asyncio.run(migrate(url))
+    return url
+
+
+@pytest.fixture
+def hlmon(server: NatsServer, url: str) -> Hlmon:
+    def run(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        settings = {"HLMON_NATS_URL": server.url, "HLMON_DATABASE_URL": url, "PATH": "/usr/bin"} | environment
+        command = [sys.executable, "-m", "hlmonitor.cli", *arguments]
+        done = subprocess.run(
+            command, input=stdin, env=settings, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+def with_nats(server: NatsServer, work: Callable[[Client], Awaitable[T]]) -> T:
+    async def run() -> T:
+        client = await nats.connect(server.url)
+        try:
+            return await work(client)
+        finally:
+            await client.close()
+
+    return asyncio.run(run())
+
+
+def entries(server: NatsServer) -> dict[Address, WatchEntry | None]:
+    async def read(client: Client) -> dict[Address, WatchEntry | None]:
+        return {address: stored.entry for address, stored in (await WatchList(client).read()).items()}
+
+    return with_nats(server, read)
+
+
+def rows(url: str, query: str) -> list[tuple[object, ...]]:
+    async def read() -> list[tuple[object, ...]]:
+        database = Database(url)
+        try:
+            async with database.read() as connection:
+                return [tuple(row) for row in await connection.execute(text(query))]
+        finally:
+            await database.close()
+
+    return asyncio.run(read())
+
+
+def test_add_writes_sql_and_kv(server: NatsServer, url: str, hlmon: Hlmon) -> None:
+    done = hlmon("watch", "add", ANNA.upper(), BERT, "--label", "whale", "--order-timeout", "30s", "--priority", "2")
+    assert (done.returncode, done.stdout) == (0, f"{ANNA} is watched now\n{BERT} is watched now\n")
+    assert rows(url, "SELECT address, nickname FROM hl_watch_addresses ORDER BY address") == [
+        (ANNA, "whale"),
+        (BERT, "whale"),
+    ]
+    entry = entries(server)[ANNA]
+    assert entry is not None
+    assert (entry.label, entry.order_timeout_s, entry.priority, entry.removed_at_ms) == ("whale", 30.0, 2, None)
+    again = hlmon("watch", "add", ANNA, "--priority", "5")
+    assert again.stdout == f"{ANNA} was watched already\n"
+    changed = entries(server)[ANNA]
+    assert changed is not None
+    assert (changed.watch_from_ms, changed.priority, changed.label) == (entry.watch_from_ms, 5, "whale")
+
+
+def test_remove_begins_the_grace_and_coming_back_within_it_changes_nothing(
+    server: NatsServer, url: str, hlmon: Hlmon
+) -> None:
+    hlmon("watch", "add", ANNA)
+    before = entries(server)[ANNA]
+    done = hlmon("watch", "remove", ANNA, BERT)
+    assert (done.returncode, done.stdout) == (0, f"{ANNA} is removed\n{BERT} was not on the list\n")
+    removed = entries(server)[ANNA]
+    assert removed is not None
+    assert removed.removed_at_ms is not None
+    assert rows(url, "SELECT count(*) FROM hl_watch_addresses WHERE deleted_at IS NULL") == [(0,)]
+    hlmon("watch", "add", ANNA)
+    assert entries(server) == {ANNA: before}
+
+
+def test_list_shows_who_is_watched(hlmon: Hlmon) -> None:
+    hlmon("watch", "add", ANNA, "--label", "whale")
+    done = hlmon("watch", "list")
+    assert done.returncode == 0
+    assert ANNA in done.stdout
+    assert "whale" in done.stdout
+    assert done.stdout.endswith("1 wallets\n")
+    (line,) = hlmon("watch", "list", "--json").stdout.splitlines()
+    assert msgspec.json.decode(line)["state"] == "watched"
+
+
+def test_import_names_bad_lines_and_takes_the_good_ones(server: NatsServer, tmp_path: Path, hlmon: Hlmon) -> None:
+    file = tmp_path / "whales.csv"
+    file.write_text(f"address,label\n{ANNA},whale\nnobody\n{BERT}\n")
+    done = hlmon("watch", "import", str(file))
+    assert done.returncode == 1
+    assert done.stdout == "2 wallets read, 2 new, 1 bad lines\n"
+    assert done.stderr == "hlmon: line 3: 'nobody' is not an address: expected 0x and 40 hex digits\n"
+    assert entries(server).keys() == {ANNA, BERT}
+    good = hlmon("watch", "import", "-", stdin=f"{ANNA}\n")
+    assert (good.returncode, good.stdout) == (0, "1 wallets read, 0 new, 0 bad lines\n")
+
+
+def test_a_thousand_wallets_are_imported(server: NatsServer, hlmon: Hlmon) -> None:
+    done = hlmon("watch", "import", "-", stdin="\n".join(f"0x{number:040x}" for number in range(1000)))
+    assert done.stdout == "1000 wallets read, 1000 new, 0 bad lines\n"
+    assert len(entries(server)) == 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("watch", "add", "0x12"), "hlmon: '0x12' is not an address"),
+        (("watch", "add", ANNA, "--order-timeout", "soon"), "hlmon: --order-timeout: 'soon' is not a duration"),
+        (("watch", "import", "/nowhere"), "hlmon: /nowhere cannot be read"),
+        (("signals", "tail", "--since", "yesterday"), "hlmon: --since: 'yesterday' is not a duration"),
+    ],
+)
+def test_wrong_arguments_are_named(hlmon: Hlmon, arguments: tuple[str, ...], said: str) -> None:
+    done = hlmon(*arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith(said)
+
+
+def test_wrong_settings_are_refused_with_2(hlmon: Hlmon) -> None:
+    done = hlmon("watch", "list", HLMON_DATABASE_URL="oracle://me:secret@x")
+    assert done.returncode == 2
+    assert "database_url (--database-url, HLMON_DATABASE_URL): " in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_what_cannot_be_reached_is_named_with_what_to_do(hlmon: Hlmon, url: str) -> None:
+    nowhere = f"nats://me:secret@127.0.0.1:{free_port()}"
+    done = hlmon("watch", "list", HLMON_NATS_URL=nowhere, HLMON_CONNECT_TIMEOUT="200ms")
+    assert done.returncode == 1
+    assert "does not answer: is it running, and is --nats-url (HLMON_NATS_URL) right?" in done.stderr
+    assert "secret" not in done.stderr
+    empty = hlmon("watch", "add", ANNA, HLMON_DATABASE_URL=f"{url}.empty")
+    assert empty.returncode == 1
+    assert "the table hl_watch_addresses does not exist: migrate the database" in empty.stderr
+    down = hlmon("watch", "add", ANNA, HLMON_DATABASE_URL=f"postgresql://me:secret@127.0.0.1:{free_port()}/x")
+    assert down.returncode == 1
+    assert "cannot be used" in down.stderr
+    assert "secret" not in down.stderr
+
+
+def a_payload(number: int, address: str = ANNA) -> bytes:
+    return msgspec.json.encode(
+        {
+            "number": number,
+            "address": address,
+            "kind": "order",
+            "symbol": "BTCUSDC",
+            "direction": "open",
+            "side": "LONG",
+            "size": "0.5",
+            "price": "95000",
+            "position_rate": None,
+            "close_rate": None,
+            "complete": True,
+            "timestamp": NOW_MS,
+            "received_at_ms": NOW_MS,
+        }
+    )
+
+
+def publish(server: NatsServer, *signals: tuple[int, Address]) -> None:
+    async def send(client: Client) -> None:
+        stream = client.jetstream()
+        await stream.add_stream(name="HL_SIGNALS", subjects=["hl.signals.v1.>"])
+        for number, address in signals:
+            await stream.publish(f"hl.signals.v1.{address}.BTC.open", a_payload(number, address))
+
+    with_nats(server, send)
+
+
+def test_tail_shows_past_signals_of_a_wallet_with_its_label(server: NatsServer, hlmon: Hlmon) -> None:
+    hlmon("watch", "add", ANNA, "--label", "whale")
+    publish(server, (1, ANNA), (1, BERT), (2, ANNA))
+    done = hlmon("signals", "tail", "--address", ANNA, "--since", "1h", "--limit", "2")
+    assert done.returncode == 0
+    first, *lines = done.stdout.splitlines()
+    assert first.startswith("time")
+    assert [line.split()[1:3] for line in lines] == [["whale", "BTCUSDC"]] * 2
+    raw = hlmon("signals", "tail", "--since", "1h", "--limit", "3", "--json")
+    assert [line.encode() for line in raw.stdout.splitlines()] == [
+        a_payload(1),
+        a_payload(1, BERT),
+        a_payload(2),
+    ]
+
+
+async def test_tail_shows_new_signals_at_once_and_ends_with_ctrl_c(server: NatsServer, tmp_path: Path) -> None:
+    process = LocalProcess("tail", tmp_path)
+    environment = {"HLMON_NATS_URL": server.url, "PYTHONUNBUFFERED": "1"}
+    await asyncio.to_thread(publish, server, (1, BERT))
+    process.spawn([sys.executable, "-m", "hlmonitor.cli", "signals", "tail", "--json"], environment)
+    try:
+        # What is published before it listens is not shown, so one is sent until one shows.
+        numbers = iter(range(2, 1000))
+
+        def shown() -> bool:
+            return b'"number"' in process.log_file.read_bytes()
+
+        while not shown():
+            await asyncio.to_thread(publish, server, (next(numbers), ANNA))
+        assert f'"number":1,"address":"{BERT}"' not in process.log_tail()
+        process.send(signal.SIGINT)
+        assert await process.wait() == 0
+        assert "Traceback" not in process.log_tail()
+    finally:
+        process.kill()
+
+
+async def test_doctor_is_content_when_everything_is_well(server: NatsServer, hlmon: Hlmon, tmp_path: Path) -> None:
+    port = free_port()
+    simulator = ServiceProcess("simulator", ["-m", "hlmonitor.simulator"], tmp_path, {"port": port, "whales": 1})
+    simulator.start()
+    try:
+        await simulator.ready()
+        await asyncio.to_thread(publish, server, (1, ANNA))
+        await asyncio.to_thread(hlmon, "watch", "add", ANNA)
+        await asyncio.to_thread(with_nats, server, _heartbeats)
+        done = await asyncio.to_thread(
+            hlmon,
+            "doctor",
+            HLMON_VENUE_REST_URL=f"http://127.0.0.1:{port}",
+            HLMON_VENUE_WS_URL=f"ws://127.0.0.1:{port}/ws",
+        )
+        assert "PROBLEM" not in done.stdout
+        assert done.returncode == 0
+        assert [line.split(":")[0].removeprefix("ok").strip() for line in done.stdout.splitlines()] == [
+            "NATS",
+            "signal stream",
+            "database",
+            "venue REST",
+            "venue websocket",
+            "aggregators",
+            "gateways",
+            "watch list",
+        ]
+    finally:
+        simulator.kill()
+
+
+async def _heartbeats(client: Client) -> None:
+    bucket = await open_bucket(client, BUCKET)
+    for kind in ("aggregator", "gateway"):
+        member = Member(kind=kind, name="one")
+        # Long enough for the doctor to come: a key's own time to live is longer than the bucket's.
+        await bucket.create(member.key, msgspec.json.encode(member), msg_ttl=30)
+
+
+def test_doctor_says_of_each_problem_what_to_do(hlmon: Hlmon, url: str) -> None:
+    nowhere = f"127.0.0.1:{free_port()}"
+    done = hlmon(
+        "doctor",
+        HLMON_DATABASE_URL=f"{url}.empty",
+        HLMON_VENUE_REST_URL=f"http://{nowhere}",
+        HLMON_VENUE_WS_URL=f"ws://{nowhere}/ws",
+    )
+    assert done.returncode == 1
+    problems = [line for line in done.stdout.splitlines() if line.startswith("PROBLEM")]
+    remedies = [line for line in done.stdout.splitlines() if "→" in line]
+    assert len(problems) == len(remedies) == 7
+    assert "its schema is not the newest" in done.stdout
+    assert "no gateway is alive" in done.stdout
+
+
+def test_doctor_says_when_nats_is_away(hlmon: Hlmon) -> None:
+    done = hlmon("doctor", HLMON_NATS_URL=f"nats://127.0.0.1:{free_port()}", HLMON_CONNECT_TIMEOUT="300ms")
+    assert done.returncode == 1
+    assert "PROBLEM  NATS: NATS at nats://127.0.0.1:" in done.stdout
+
+
+def test_help_is_there_for_every_command(hlmon: Hlmon) -> None:
+    for command in (("watch", "add"), ("watch", "import"), ("signals", "tail"), ("doctor",)):
+        assert hlmon(*command, "--help").returncode == 0
