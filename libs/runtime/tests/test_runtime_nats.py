@@ -15,6 +15,7 @@ from hlmonitor.runtime.health import Component
 from hlmonitor.runtime.logs import Log
 from hlmonitor.runtime.metrics import Metrics
 from hlmonitor.runtime.nats import connect_nats
+from hlmonitor.runtime.service import StoppedError
 
 
 async def test_a_server_that_is_down_at_the_start_is_waited_for_and_said_once(tmp_path: Path, log: Log) -> None:
@@ -33,6 +34,17 @@ async def test_a_server_that_is_down_at_the_start_is_waited_for_and_said_once(tm
     warnings = [line for line in lines if line["log_level"] == "warning" and line["event"] == "nats_unreachable"]
     assert len(warnings) == 1
     assert warnings[0]["url"] == server.url
+
+
+async def test_waiting_for_a_server_ends_when_the_service_is_told_to_stop(tmp_path: Path, log: Log) -> None:
+    server, component, stopping = NatsServer(tmp_path), Component("nats"), asyncio.Event()
+    waiting = connect_nats(server.url, "x", component=component, metrics=Metrics(), log=log, stopping=stopping)
+    connecting = asyncio.ensure_future(waiting.__aenter__())
+    with capture_logs() as lines:
+        await eventually(lambda: bool(lines), "something was logged")
+    stopping.set()
+    with pytest.raises(StoppedError):
+        await asyncio.wait_for(connecting, 5)
 
 
 async def test_a_lost_connection_is_down_until_the_server_is_back(server: NatsServer, log: Log) -> None:

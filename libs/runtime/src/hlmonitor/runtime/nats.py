@@ -1,7 +1,7 @@
 """The connection to NATS."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from nats.js import JetStreamContext
 from hlmonitor.runtime.health import Component
 from hlmonitor.runtime.logs import Log
 from hlmonitor.runtime.metrics import Metrics
+from hlmonitor.runtime.service import StoppedError
 from hlmonitor.runtime.settings import without_credentials
 
 CONNECT_RETRY_S = 1
@@ -56,6 +57,7 @@ async def connect_nats(
     metrics: Metrics,
     log: Log,
     on_connected: Callable[[], Awaitable[None]] | None = None,
+    stopping: asyncio.Event | None = None,
 ) -> AsyncIterator[Client]:
     """A connection that is tried until it stands, and again whenever it breaks, for ever.
 
@@ -66,6 +68,7 @@ async def connect_nats(
 
     Raises:
         nats.errors.Error: the URL is not one.
+        StoppedError: `stopping` was set before the first connection stood.
     """
     client, shown = _Client(), without_credentials(url)
     told = closing = False
@@ -97,7 +100,7 @@ async def connect_nats(
 
     component.down(f"no connection to {shown}")
     # With these options the client itself tries for ever, at the first connection too.
-    await client.connect(
+    connecting = client.connect(
         [server.strip() for server in url.split(",")],
         name=name,
         connect_timeout=5,
@@ -111,6 +114,7 @@ async def connect_nats(
         reconnected_cb=reconnected,
         error_cb=failed,
     )
+    await _unless(stopping or asyncio.Event(), connecting)
     up()
     log.info("nats_connected", url=shown)
     try:
@@ -118,6 +122,19 @@ async def connect_nats(
     finally:
         closing = True
         await client.close()
+
+
+async def _unless(stopping: asyncio.Event, connecting: Coroutine[None, None, None]) -> None:
+    work, stop = asyncio.ensure_future(connecting), asyncio.ensure_future(stopping.wait())
+    try:
+        await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stop.cancel()
+        work.cancel()
+        await asyncio.gather(work, stop, return_exceptions=True)
+    if work.cancelled():
+        raise StoppedError("told to stop before NATS was there")
+    work.result()
 
 
 def jetstream_of(client: Client) -> JetStreamContext:

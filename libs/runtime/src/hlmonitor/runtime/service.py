@@ -27,6 +27,10 @@ class ServiceFailedError(Exception):
     """A service cannot do its work for a reason that its message tells whole: it is logged without a traceback."""
 
 
+class StoppedError(Exception):
+    """The service was told to stop while it waited for something without which there is nothing to drain."""
+
+
 @dataclass(slots=True)
 class Service(Generic[S]):
     """What a service's `serve` is handed."""
@@ -94,7 +98,7 @@ async def _supervise(service: Service[S], serve: Callable[[Service[S]], Awaitabl
     if isinstance(error, ServiceFailedError):
         service.log.error("service_failed", reason=str(error))
         return EXIT_FAILED
-    if error:
+    if error and not isinstance(error, StoppedError):
         service.log.error("service_failed", exc_info=error)
         return EXIT_FAILED
     service.log.info("service_stopped")

@@ -49,7 +49,12 @@ async def serve(service: Service[AggregatorSettings]) -> None:
     ledger = RateLedger(settings.rest_weight_per_minute)
     async with (
         connect_nats(
-            settings.nats_url, settings.instance, component=health.component("nats"), metrics=metrics, log=log
+            settings.nats_url,
+            settings.instance,
+            component=health.component("nats"),
+            metrics=metrics,
+            log=log,
+            stopping=service.stopping,
         ) as client,
         InfoClient(settings.venue_rest_url, ledger=ledger, local_address=settings.local_address) as info,
         open_channel(settings.writer) as channel,
