@@ -78,6 +78,11 @@ class Outbox:
             draft = self._units[order.id] = UnitDraft(order, symbol)
         return draft
 
+    def finish(self, order: OrderState, symbol: str) -> None:
+        """Mark an order's rows as finished, if it has or gets any."""
+        if order.fills or order.status_stored or order.id in self._units:
+            self.unit(order, symbol).finished = True
+
     def watermark(self, row: storage_pb2.Watermark) -> None:
         """Move a watermark; it is committed with or after all events before it."""
         self._watermarks[row.address, row.feed] = row

@@ -72,8 +72,7 @@ class Decider:
     def _close(self, wallet: Wallet, order: OrderState, verdict: Verdict) -> None:
         if verdict.trigger is Trigger.GRACE and order.filled == ZERO:
             self.outbox.gap(_unseen(order))
-        if order.fills or order.status_stored:
-            self.outbox.unit(order, self.markets.symbol_of(order.ref.coin)).finished = True
+        self.outbox.finish(order, self.markets.symbol_of(order.ref.coin))
         wallet.orders.pop(order.id, None)
         self.memory.remember(order)
         if order.fills:

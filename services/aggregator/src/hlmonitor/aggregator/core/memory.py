@@ -1,5 +1,10 @@
-"""What is remembered of finished orders, so that repeats and late fills find them."""
+"""What is remembered of finished orders, so that repeats and late fills find them.
 
+Memory is bounded (DESIGN G6). Rows that may be old (from a snapshot or REST) and are not in it are asked of SQL before
+they are taken for new ones, so what is forgotten costs a question, never a second signal.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -9,14 +14,22 @@ from hlmonitor.domain.fills import FillDigest, Leg
 from hlmonitor.domain.orders import OrderId, TerminalStatus
 
 MAX_FILLS = 200_000
-"""Fill identities kept per aggregator (DESIGN G6); the oldest go first."""
+"""Fill identities kept per aggregator (DESIGN G6)."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many fill identities all partitions of a process may keep together."""
+
+    limit: int = MAX_FILLS
+    used: int = 0
 
 
 @dataclass(slots=True)
 class FinishedOrder:
     """What a late fill or a repeated status must know of an order that is finished."""
 
-    filled: Decimal
+    filled: Decimal = ZERO
     status: TerminalStatus | None = None
     totals: dict[Leg, LegTotals] = field(default_factory=dict)
     digests: list[FillDigest] = field(default_factory=list)
@@ -26,9 +39,11 @@ class FinishedOrder:
 class Memory:
     """Finished orders and the identities of their fills, in the order in which they finished."""
 
-    max_fills: int = MAX_FILLS
+    budget: Budget = field(default_factory=Budget)
     _fills: dict[FillDigest, OrderId] = field(default_factory=dict)
     _orders: dict[OrderId, FinishedOrder] = field(default_factory=dict)
+    _not_stored: set[bytes] = field(default_factory=set)
+    """Fills and orders that SQL was asked for and does not have; forgotten when they are taken in."""
 
     def __len__(self) -> int:
         return len(self._fills)
@@ -42,26 +57,50 @@ class Memory:
         return self._orders.get(order_id)
 
     def remember(self, order: OrderState) -> None:
-        """Keep an order that has finished; forget the oldest while there are too many."""
-        before = self.take_back(order.id)
+        """Keep an order that has finished; forget this partition's oldest while there are too many."""
+        before = self._forget(order.id)
         digests = [*(before.digests if before else ()), *order.fills]
-        self._orders[order.id] = FinishedOrder(order.filled, order.status, order.totals, digests)
-        self._index(order.id, digests)
+        self._keep(order.id, FinishedOrder(order.filled, order.status, order.totals, digests))
 
     def remember_stored(self, order_id: OrderId, digest: FillDigest) -> None:
-        """Keep a fill of an order that an earlier owner finished."""
-        self._orders.setdefault(order_id, FinishedOrder(ZERO)).digests.append(digest)
-        self._index(order_id, [digest])
+        """Keep a fill of an order that was finished before this owner's time."""
+        before = self._forget(order_id) or FinishedOrder()
+        before.digests.append(digest)
+        self._keep(order_id, before)
 
-    def _index(self, order_id: OrderId, digests: list[FillDigest]) -> None:
-        for digest in digests:
-            self._fills[digest] = order_id
-        while len(self._fills) > self.max_fills:
-            self.take_back(next(iter(self._orders)))
+    def remember_finished(self, order_id: OrderId) -> None:
+        """Keep that an order was finished before this owner's time."""
+        self._orders.setdefault(order_id, FinishedOrder())
 
-    def take_back(self, order_id: OrderId) -> FinishedOrder | None:
-        """Forget an order, because it lives again or has to make room."""
+    def is_settled(self, identity: bytes) -> bool:
+        """Whether it is known that SQL does not have this fill or order either."""
+        return identity in self._not_stored
+
+    def settle(self, identities: Iterable[bytes]) -> None:
+        """SQL was asked for these: what it has was remembered, the rest is new."""
+        self._not_stored.update(identities)
+
+    def taken_in(self, identity: bytes) -> None:
+        """A fill or order that was settled is part of the state now."""
+        self._not_stored.discard(identity)
+
+    def close(self) -> None:
+        """The partition is let go: its share of the budget is free."""
+        self.budget.used -= len(self._fills)
+        self._fills.clear()
+        self._orders.clear()
+
+    def _keep(self, order_id: OrderId, order: FinishedOrder) -> None:
+        self._orders[order_id] = order
+        before = len(self._fills)
+        self._fills.update(dict.fromkeys(order.digests, order_id))
+        self.budget.used += len(self._fills) - before
+        while self.budget.used > self.budget.limit and len(self._orders) > 1:
+            self._forget(next(iter(self._orders)))
+
+    def _forget(self, order_id: OrderId) -> FinishedOrder | None:
         order = self._orders.pop(order_id, None)
         for digest in order.digests if order else ():
-            self._fills.pop(digest, None)
+            if self._fills.pop(digest, None) is not None:
+                self.budget.used -= 1
         return order

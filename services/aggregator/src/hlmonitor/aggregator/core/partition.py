@@ -3,7 +3,7 @@
 Every method is deterministic. What is decided goes to the outbox; what is asked of gateways to `requests`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -20,9 +20,10 @@ from hlmonitor.aggregator.core.triggers import Patience
 from hlmonitor.aggregator.core.wallet import OpenGap, Wallet
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.decimals import ZERO, AmountError
-from hlmonitor.domain.fills import Fill, Leg, digest_of
+from hlmonitor.domain.fills import Fill, FillDigest, Leg, digest_of
 from hlmonitor.domain.orders import (
     Kind,
+    OrderId,
     OrderRef,
     TerminalStatus,
     is_terminal,
@@ -34,6 +35,8 @@ from hlmonitor.domain.watch import WatchEntry
 from hlmonitor.v1 import events_pb2, storage_pb2
 
 FILL_FEEDS = (events_pb2.FEED_USER_FILLS, events_pb2.FEED_USER_TWAP_SLICE_FILLS)
+LIVE_STATUS_MS = 30_000
+"""A status that came this soon after its time is of an order that memory must know if it was finished."""
 CACHE_S = 2.0
 """A wallet's position cache row is written at most this often."""
 MAX_SYSTEM_OIDS = 1_000
@@ -109,6 +112,8 @@ class Partition:
         order = wallet.orders.get(identity)
         if (order and digest in order.fills) or self.memory.order_of(digest) is not None:
             tally.duplicates += 1
+            if order and not order.fills:
+                self._withdraw(order)
             return
         uncounted = wallet.entry is None or fill.time_ms < wallet.entry.watch_from_ms
         if uncounted and order is None:
@@ -119,6 +124,7 @@ class Partition:
             self._note_system(wallet, fill)
         order = order or self._revive_or_open(wallet, ref, now)
         held = hold(digest, fill, raw, received_at_ms, uncounted=uncounted)
+        self.memory.taken_in(digest)
         self._count(fill, tuple(part.leg for part in held.parts), uncounted=uncounted)
         order.add(held, now.mono_s)
         self.outbox.unit(order, self.markets.symbol_of(ref.coin)).fills[digest] = held
@@ -139,6 +145,7 @@ class Partition:
             if self._says_nothing(wallet, status, filled) or self.memory.finished(identity):
                 return
             order = wallet.orders[identity] = OrderState(ref, identity)
+            self.memory.taken_in(identity)
             order.order_time_ms = status.order_time_ms
         order.status = TerminalStatus(status.status, status.status_time_ms, filled, status.orig_sz)
         order.status_at_s = now.mono_s
@@ -147,6 +154,38 @@ class Partition:
         self.decider.decide(wallet, order, now)
         if identity in wallet.orders:
             self.outbox.unit(order, self.markets.symbol_of(ref.coin)).status_changed = True
+
+    def to_look_up(self, value: Fill | StatusInput, received_at_ms: int) -> FillDigest | OrderId | None:
+        """The fill or order that SQL has to be asked for before this may be taken in, if there is one.
+
+        Rows from snapshots and REST may be older than what memory holds; so may a status that came long after its time.
+        """
+        wallet = self.wallets.get(value.address)
+        if wallet is None or wallet.entry is None:
+            return None
+        if isinstance(value, Fill):
+            digest, identity = digest_of(value), order_id(order_of(value))
+            order = wallet.orders.get(identity)
+            is_new = value.replayed and not (order and digest in order.fills) and self.memory.order_of(digest) is None
+            counts = order is not None or value.time_ms >= wallet.entry.watch_from_ms
+            return digest if is_new and counts and not self.memory.is_settled(digest) else None
+        identity = order_id(_ref_of(value))
+        is_live = received_at_ms - value.status_time_ms < LIVE_STATUS_MS
+        if is_live or not is_terminal(value.status) or identity in wallet.orders or self.memory.finished(identity):
+            return None
+        if self._says_nothing(wallet, value, value.orig_sz - value.remaining_sz):
+            return None
+        return None if self.memory.is_settled(identity) else identity
+
+    def learn(
+        self, asked: Iterable[bytes], known_fills: Iterable[tuple[FillDigest, OrderId]], finished: Iterable[OrderId]
+    ) -> None:
+        """What SQL has of what it was asked for."""
+        for digest, identity in known_fills:
+            self.memory.remember_stored(identity, digest)
+        for identity in finished:
+            self.memory.remember_finished(identity)
+        self.memory.settle(asked)
 
     def snapshot(self, snapshot: events_pb2.AccountSnapshot, received_at_ms: int) -> None:
         """Replace what is known of a wallet's account."""
@@ -261,9 +300,12 @@ class Partition:
         mistaken = order_id(OrderRef(fill.address, fill.coin, fill.oid, Kind.ORDER))
         order = wallet.orders.get(mistaken)
         if order and not order.fills:
-            del wallet.orders[mistaken]
-            if order.status_stored:
-                self.outbox.unit(order, self.markets.symbol_of(fill.coin)).finished = True
+            self._withdraw(order)
+
+    def _withdraw(self, order: OrderState) -> None:
+        """Take back an order that a status made, when its fills turn out to be told already."""
+        del self.wallets[order.ref.address].orders[order.id]
+        self.outbox.finish(order, self.markets.symbol_of(order.ref.coin))
 
     def _give_up(self, wallet: Wallet, gap: events_pb2.Gap, known: OpenGap | None) -> None:
         """Record a stretch that nothing can prove; what follows it may still be covered."""

@@ -1,5 +1,6 @@
 """Builds a partition from what the writer has of it, before its new owner decides anything."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hlmonitor.aggregator.core.convert import fill_of, status_of
@@ -15,6 +16,13 @@ from hlmonitor.v1 import events_pb2, storage_pb2
 
 _PAIR_BYTES = 32
 _DIGEST_BYTES = 16
+
+
+def pairs_of(packed: bytes) -> Iterator[tuple[FillDigest, OrderId]]:
+    """Digest and order id of each fill in the contract's packed form (16 + 16 bytes each)."""
+    for at in range(0, len(packed), _PAIR_BYTES):
+        middle = at + _DIGEST_BYTES
+        yield FillDigest(packed[at:middle]), OrderId(packed[middle : at + _PAIR_BYTES])
 
 
 @dataclass(slots=True)
@@ -103,9 +111,8 @@ class Restorer:
         self.partition.wallet(Address(row.address)).account.dexes[""] = main
 
     def _known(self, pairs: bytes) -> None:
-        for at in range(0, len(pairs), _PAIR_BYTES):
-            digest = FillDigest(pairs[at : at + _DIGEST_BYTES])
-            self.partition.memory.remember_stored(OrderId(pairs[at + _DIGEST_BYTES : at + _PAIR_BYTES]), digest)
+        for digest, identity in pairs_of(pairs):
+            self.partition.memory.remember_stored(identity, digest)
 
     def _counter(self, counter: storage_pb2.AddressCounter) -> None:
         self.partition.wallet(Address(counter.address)).next_number = counter.next_number

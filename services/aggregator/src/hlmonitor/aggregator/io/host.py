@@ -2,36 +2,33 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import assert_never
 
 import grpc
 import msgspec
 
-from hlmonitor.aggregator.core.acks import AckLedger
 from hlmonitor.aggregator.core.batch import Outbox
-from hlmonitor.aggregator.core.convert import FieldError, Input, input_of
+from hlmonitor.aggregator.core.convert import FieldError
+from hlmonitor.aggregator.core.memory import Budget, Memory
 from hlmonitor.aggregator.core.metadata import Markets
 from hlmonitor.aggregator.core.now import Now
-from hlmonitor.aggregator.core.partition import Partition, StatusInput
+from hlmonitor.aggregator.core.partition import Partition
 from hlmonitor.aggregator.core.publishing import PublishQueue
-from hlmonitor.aggregator.core.restore import Restorer
+from hlmonitor.aggregator.core.restore import Restorer, pairs_of
+from hlmonitor.aggregator.io.intake import Intake
 from hlmonitor.aggregator.io.publisher import Published, Publisher
 from hlmonitor.aggregator.io.sessions import Session, Sessions
 from hlmonitor.aggregator.io.storage import RETRY_S, StaleEpochError, StorageClient
 from hlmonitor.aggregator.settings import AggregatorSettings
 from hlmonitor.domain.addresses import Address
-from hlmonitor.domain.fills import Fill
+from hlmonitor.domain.orders import OrderId
 from hlmonitor.domain.watch import WatchEntry
 from hlmonitor.runtime.logs import Log
 from hlmonitor.runtime.metrics import Metrics
-from hlmonitor.v1 import events_pb2, ingest_pb2, storage_pb2
+from hlmonitor.v1 import events_pb2, storage_pb2
 
-STRANGER_S = 5.0
-"""Events of a wallet that our copy of the watch list does not have yet wait for it this long."""
 OVERLOADED_UNITS = 5_000
 """Orders in an uncommitted batch from which on gateways are asked to slow down."""
 
@@ -56,15 +53,7 @@ class Shared:
     markets: Markets
     metrics: Metrics
     log: Log
-
-
-@dataclass(slots=True)
-class _Parked:
-    session: Session
-    event: events_pb2.Event
-    address: Address
-    value: Input
-    since_s: float
+    memory: Budget = field(default_factory=Budget)
 
 
 @dataclass(slots=True)
@@ -78,11 +67,15 @@ class PartitionHost:
     partition: Partition | None = None
     epoch: int = 0
     releasing: bool = False
-    _ledgers: dict[Session, AckLedger] = field(default_factory=dict)
-    _parked: deque[_Parked] = field(default_factory=deque)
+    intake: Intake = field(init=False)
+    _tasks: asyncio.TaskGroup | None = None
+    _is_asking: bool = False
     _queues: dict[Address, PublishQueue] = field(default_factory=dict)
     _publishing: dict[Address, asyncio.Task[None]] = field(default_factory=dict)
     _kick: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.intake = Intake(self.number, self.shared.sessions, self.shared.log)
 
     @property
     def is_overloaded(self) -> bool:
@@ -104,11 +97,6 @@ class PartitionHost:
         """Stretches of feeds that nobody has vouched for yet."""
         return sum(len(wallet.gaps) for wallet in self.partition.wallets.values()) if self.partition else 0
 
-    @property
-    def parked(self) -> int:
-        """Events that wait for the load, or for the watch list."""
-        return len(self._parked)
-
     async def run(self) -> None:
         """Own the partition until it is released or another owner has it.
 
@@ -127,13 +115,6 @@ class PartitionHost:
         self.releasing = True
         self._kick.set()
 
-    def disown(self) -> None:
-        """Tell the gateways that what they sent here and was not acknowledged has to be sent again."""
-        for session in {*self._ledgers, *(parked.session for parked in self._parked)}:
-            session.say(ingest_pb2.BatchReply(not_owner=ingest_pb2.NotOwner(partition=self.number)))
-        self._ledgers.clear()
-        self._parked.clear()
-
     def watch(self, entries: Mapping[Address, WatchEntry]) -> None:
         """The watch list has changed."""
         self.entries = entries
@@ -142,21 +123,10 @@ class PartitionHost:
             self._kick.set()
 
     def take(self, session: Session, event: events_pb2.Event) -> None:
-        """Take an event in, or keep it until the partition is loaded and its wallet known."""
-        try:
-            address, value = input_of(event)
-        except FieldError as error:
-            self.shared.log.warning("event_rejected", field=error.field, reason=str(error))
-            return
-        # Bounded by the gateways' windows: what is parked is not acknowledged.
-        self._parked.append(_Parked(session, event, address, value, time.monotonic()))
-        if self.partition:
-            self._take_parked(self.partition)
+        """Take an event in, or keep it until it may be."""
+        self.intake.take(session, event)
+        self._flow()
         self._kick.set()
-
-    def closed(self, session: Session) -> None:
-        """A gateway's stream has ended: what it sent stays, acknowledgements have nowhere to go."""
-        self._ledgers.pop(session, None)
 
     def tick(self, now: Now) -> None:
         """Run timers out."""
@@ -181,8 +151,8 @@ class PartitionHost:
         self.state = "ready"
         self.shared.log.debug("partition_ready", partition=self.number, epoch=self.epoch)
         try:
-            async with asyncio.TaskGroup() as tasks:
-                await self._commit_loop(tasks, partition)
+            async with asyncio.TaskGroup() as self._tasks:
+                await self._commit_loop(self._tasks, partition)
                 for task in self._publishing.values():
                     task.cancel()
         except* StaleEpochError as errors:
@@ -190,8 +160,9 @@ class PartitionHost:
         except* ReloadError as errors:
             raise ReloadError(str(errors.exceptions[0])) from errors
         finally:
-            self.partition = None
-            self.disown()
+            self.partition, self._tasks, self._is_asking = None, None, False
+            partition.memory.close()
+            self.intake.disown()
             self._publishing.clear()
 
     async def _load(self) -> tuple[Partition, dict[Address, PublishQueue]]:
@@ -203,13 +174,14 @@ class PartitionHost:
                 self.shared.markets,
                 settings.patience,
                 settings.remove_grace,
+                Memory(self.shared.memory),
             )
             now = clock()
             partition.watch(self.entries, now)
             restorer = Restorer(partition, now)
             try:
                 async for item in self.shared.storage.load(self.number, self.epoch):
-                    restorer.take(item)
+                    self._restore(restorer, item)
             except grpc.aio.AioRpcError:
                 await asyncio.sleep(RETRY_S)
                 continue
@@ -217,20 +189,27 @@ class PartitionHost:
             restorer.finish()
             return partition, restorer.queues
 
+    def _restore(self, restorer: Restorer, item: storage_pb2.LoadPartitionResponse) -> None:
+        try:
+            restorer.take(item)
+        except FieldError as error:
+            # Somebody changed the row by hand: the rest of the partition must go on.
+            self.shared.log.error("stored_row_unreadable", partition=self.number, reason=str(error))  # noqa: TRY400
+
     async def _commit_loop(self, tasks: asyncio.TaskGroup, partition: Partition) -> None:
         self._kick.set()
         while True:
             await self._kick.wait()
             self._kick.clear()
-            self._take_parked(partition)
+            self._flow()
             self._forward_requests(partition)
             while batch := partition.outbox.freeze(time.monotonic(), force=self.releasing):
                 reply = await self.shared.storage.commit(batch.message)
                 self._committed(partition, reply)
                 self._publish_all(tasks, partition)
-                self._acknowledge(partition)
-                self._take_parked(partition)
-            self._acknowledge(partition)
+                self.intake.acknowledge(partition)
+                self._flow()
+            self.intake.acknowledge(partition)
             if self.releasing and self.state != "draining":
                 self.state = "draining"
                 await self._wait_published()
@@ -281,46 +260,28 @@ class PartitionHost:
         if published.by_us and stamps.received_at_ms:
             metrics.signal_latency_seconds.observe(max(0, clock().wall_ms - stamps.received_at_ms) / 1000)
 
-    def _take_parked(self, partition: Partition) -> None:
-        now = clock()
-        while self._parked:
-            parked = self._parked[0]
-            if not partition.is_watched(parked.address) and now.mono_s - parked.since_s < STRANGER_S:
-                return
-            self._parked.popleft()
-            self._apply(partition, parked, now)
-            ledger = self._ledgers.setdefault(parked.session, AckLedger())
-            ledger.receive(parked.event.seq, partition.outbox.needs_batch)
-
-    def _apply(self, partition: Partition, parked: _Parked, now: Now) -> None:
-        received_at_ms = parked.event.received_at_ms
-        match parked.value:
-            case Fill() as fill:
-                partition.fill(fill, parked.event.fill, received_at_ms, now)
-            case StatusInput() as status:
-                partition.status(status, received_at_ms, now)
-            case events_pb2.AccountSnapshot() as snapshot:
-                partition.snapshot(snapshot, received_at_ms)
-            case events_pb2.Gap() as gap:
-                partition.gap(gap, now)
-            case events_pb2.CaughtUp() as caught_up:
-                partition.caught_up(caught_up)
-            case events_pb2.Opened():
-                self.shared.sessions.serves(parked.address, parked.session)
-                partition.opened(parked.address)
-            case unreachable:
-                assert_never(unreachable)
-
     def _forward_requests(self, partition: Partition) -> None:
         for request in partition.take_requests():
             if not self.shared.sessions.ask(request):
                 self.shared.log.debug("request_without_gateway", address=request.address)
 
-    def _acknowledge(self, partition: Partition) -> None:
-        for session, ledger in self._ledgers.items():
-            through = ledger.committed(partition.outbox.committed)
-            if through is not None:
-                session.ack(self.number, self.epoch, through)
+    def _flow(self) -> None:
+        """Let events in; ask SQL when the next one needs that, one question at a time."""
+        if self.partition is None or self._tasks is None or self._is_asking:
+            return
+        question = self.intake.flow(self.partition, clock())
+        if question is not None:
+            self._is_asking = True
+            self._tasks.create_task(self._ask(self.partition, question))
+
+    async def _ask(self, partition: Partition, question: storage_pb2.LookupRequest) -> None:
+        answer = await self.shared.storage.lookup(question)
+        asked = (*question.digests, *question.order_ids)
+        finished = [OrderId(identity) for identity in answer.finished_orders]
+        partition.learn(asked, pairs_of(answer.known_fills), finished)
+        self._is_asking = False
+        self._flow()
+        self._kick.set()
 
 
 class _Stamps(msgspec.Struct):

@@ -61,7 +61,7 @@ class Owner:
         """A gateway's stream has ended."""
         self.shared.sessions.closed(session)
         for host in self.hosts.values():
-            host.closed(session)
+            host.intake.closed(session)
 
     @property
     def is_overloaded(self) -> bool:
@@ -110,7 +110,7 @@ class Owner:
             self._not_before[host.number] = clock().mono_s + min(2 * HEARTBEAT_S * 2 ** (losses - 1), MAX_WAIT_S)
             self.shared.log.warning("partition_lost", partition=host.number, epoch=host.epoch)
         finally:
-            host.disown()
+            host.intake.disown()
             del self.hosts[host.number], self._tasks[host.number]
             self._changed.set()
             if not self.hosts:

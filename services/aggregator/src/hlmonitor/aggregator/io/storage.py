@@ -69,6 +69,22 @@ class StorageClient:
             self._failed("load_partition_failed", error)
             raise
 
+    async def lookup(self, request: storage_pb2.LookupRequest) -> storage_pb2.LookupResponse:
+        """What is stored of these fills and orders. Tried until the writer answers.
+
+        Raises:
+            StaleEpochError: somebody else has become the partition's owner.
+        """
+        stub = storage_pb2_grpc.StorageStub(self.channel)
+        while True:
+            try:
+                return await stub.Lookup(request, timeout=CALL_TIMEOUT_S)
+            except grpc.aio.AioRpcError as error:
+                if error.code() is grpc.StatusCode.FAILED_PRECONDITION:
+                    raise StaleEpochError from error
+                self._failed("lookup_failed", error)
+            await asyncio.sleep(RETRY_S)
+
     async def commit(self, message: storage_pb2.CommitBatch) -> storage_pb2.CommitReply:
         """Send a batch until it is answered, over as many streams as that takes.
 

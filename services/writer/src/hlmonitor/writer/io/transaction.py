@@ -209,9 +209,10 @@ async def _publish(connection: AsyncConnection, batches: Sequence[Batch], stored
 def _list_dead_letters(reply: Reply, refused: Sequence[Unit]) -> None:
     for unit in refused:
         if (unit.batch.partition, unit.batch.number) == (reply.partition, reply.number):
+            source = unit.source if isinstance(unit.source, storage_pb2.OrderUnit) else None
             reply.done.dead_letters.add(
                 order_id=unit.order_id,
                 reason=unit.reason,
                 signal_ids=[signal.signal_id for signal in unit.sent_signals],
-                voids=voids_of(unit.source, unit.reason or "") if isinstance(unit.source, storage_pb2.OrderUnit) else (),
+                voids=voids_of(source, unit.reason or "") if source else (),
             )

@@ -1,0 +1,127 @@
+"""The way of events into a partition: in order, held up while something must be known first, acknowledged when durable.
+
+Events wait here while the partition is loaded, while our copy of the watch list does not have their wallet yet, and
+while SQL is asked whether an old row is new. What waits is bounded by the gateways' windows: it is not acknowledged.
+"""
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from hlmonitor.aggregator.core.acks import AckLedger
+from hlmonitor.aggregator.core.convert import FieldError, Input, input_of
+from hlmonitor.aggregator.core.now import Now
+from hlmonitor.aggregator.core.partition import Partition, StatusInput
+from hlmonitor.aggregator.io.sessions import Session, Sessions
+from hlmonitor.domain.addresses import Address
+from hlmonitor.domain.fills import Fill
+from hlmonitor.runtime.logs import Log
+from hlmonitor.v1 import events_pb2, ingest_pb2, storage_pb2
+
+STRANGER_S = 5.0
+"""Events of a wallet that our copy of the watch list does not have yet wait for it this long."""
+MAX_LOOKUPS = 1_000
+"""Fills and orders that one question asks for; the contract allows 5,000."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    session: Session
+    event: events_pb2.Event
+    address: Address
+    value: Input
+    since_s: float
+
+
+@dataclass(slots=True)
+class Intake:
+    """The events of one partition that are not in its state yet, and those that are not durable yet."""
+
+    partition_number: int
+    sessions: Sessions
+    log: Log
+    _waiting: deque[_Waiting] = field(default_factory=deque)
+    _ledgers: dict[Session, AckLedger] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def take(self, session: Session, event: events_pb2.Event) -> None:
+        """Queue an event. One that cannot be read is logged with its field and counts as dealt with."""
+        try:
+            address, value = input_of(event)
+        except FieldError as error:
+            self.log.warning("event_rejected", field=error.field, reason=str(error))
+            return
+        self._waiting.append(_Waiting(session, event, address, value, time.monotonic()))
+
+    def flow(self, partition: Partition, now: Now) -> storage_pb2.LookupRequest | None:
+        """Let events into the partition as far as may be; returns what SQL must be asked before the next one may."""
+        while self._waiting:
+            head = self._waiting[0]
+            if not partition.is_watched(head.address) and now.mono_s - head.since_s < STRANGER_S:
+                return None
+            if _unknown(partition, head) is not None:
+                return self._question(partition)
+            self._waiting.popleft()
+            self._apply(partition, head, now)
+            ledger = self._ledgers.setdefault(head.session, AckLedger())
+            ledger.receive(head.event.seq, partition.outbox.needs_batch)
+        return None
+
+    def acknowledge(self, partition: Partition) -> None:
+        """Tell the gateways what is durable."""
+        for session, ledger in self._ledgers.items():
+            through = ledger.committed(partition.outbox.committed)
+            if through is not None:
+                session.ack(self.partition_number, partition.outbox.epoch, through)
+
+    def closed(self, session: Session) -> None:
+        """A gateway's stream has ended: what it sent stays, acknowledgements have nowhere to go."""
+        self._ledgers.pop(session, None)
+
+    def disown(self) -> None:
+        """Tell the gateways that what they sent here and was not acknowledged has to be sent again."""
+        for session in {*self._ledgers, *(waiting.session for waiting in self._waiting)}:
+            session.say(ingest_pb2.BatchReply(not_owner=ingest_pb2.NotOwner(partition=self.partition_number)))
+        self._ledgers.clear()
+        self._waiting.clear()
+
+    def _question(self, partition: Partition) -> storage_pb2.LookupRequest:
+        """Everything that waits and will have to be asked for, in one question."""
+        digests: set[bytes] = set()
+        orders: set[bytes] = set()
+        for waiting in self._waiting:
+            if (unknown := _unknown(partition, waiting)) is not None:
+                (digests if isinstance(waiting.value, Fill) else orders).add(unknown)
+            if len(digests) + len(orders) >= MAX_LOOKUPS:
+                break
+        return storage_pb2.LookupRequest(
+            partition=self.partition_number, epoch=partition.outbox.epoch, digests=digests, order_ids=orders
+        )
+
+    def _apply(self, partition: Partition, waiting: _Waiting, now: Now) -> None:
+        received_at_ms = waiting.event.received_at_ms
+        match waiting.value:
+            case Fill() as fill:
+                partition.fill(fill, waiting.event.fill, received_at_ms, now)
+            case StatusInput() as status:
+                partition.status(status, received_at_ms, now)
+            case events_pb2.AccountSnapshot() as snapshot:
+                partition.snapshot(snapshot, received_at_ms)
+            case events_pb2.Gap() as gap:
+                partition.gap(gap, now)
+            case events_pb2.CaughtUp() as caught_up:
+                partition.caught_up(caught_up)
+            case events_pb2.Opened():
+                self.sessions.serves(waiting.address, waiting.session)
+                partition.opened(waiting.address)
+            case unreachable:
+                assert_never(unreachable)
+
+
+def _unknown(partition: Partition, waiting: _Waiting) -> bytes | None:
+    if isinstance(waiting.value, Fill | StatusInput):
+        return partition.to_look_up(waiting.value, waiting.event.received_at_ms)
+    return None

@@ -1,0 +1,108 @@
+"""What is forgotten is asked of SQL before it is taken for new."""
+
+from collections.abc import Iterable
+
+from aggregates import START_MS, WHALE, Desk, fill_message, status_message
+
+from hlmonitor.aggregator.core.convert import fill_of, status_of
+from hlmonitor.aggregator.core.memory import Budget, Memory
+from hlmonitor.aggregator.core.orders import OrderState, hold
+from hlmonitor.domain.fills import FillDigest, digest_of
+from hlmonitor.domain.orders import OrderId, order_id, order_of
+
+OLD_FILL = fill_of(fill_message(replayed=True).SerializeToString())
+LATE_MS = START_MS + 60_000
+
+
+def _order(oid: int, fills: int) -> OrderState:
+    raws = [fill_message(oid=oid, tid=oid * 100 + number).SerializeToString() for number in range(fills)]
+    helds = [hold(digest_of(fill_of(raw)), fill_of(raw), raw, 0, uncounted=False) for raw in raws]
+    ref = order_of(helds[0].fill)
+    order = OrderState(ref, order_id(ref))
+    for held in helds:
+        order.add(held, 0)
+    return order
+
+
+def test_old_fill_is_asked_for_once_and_a_live_one_never() -> None:
+    desk = Desk()
+    live = fill_of(fill_message(tid=2).SerializeToString())
+    assert desk.partition.to_look_up(live, LATE_MS) is None
+    digest = digest_of(OLD_FILL)
+    assert desk.partition.to_look_up(OLD_FILL, LATE_MS) == digest
+    desk.partition.learn([digest], [], [])
+    assert desk.partition.to_look_up(OLD_FILL, LATE_MS) is None
+    desk.fill(replayed=True)
+    desk.status()
+    assert [signal["size"] for signal in desk.signals()] == ["1"]
+    assert desk.partition.to_look_up(OLD_FILL, LATE_MS) is None
+
+
+def test_old_fill_that_is_stored_gives_no_second_signal() -> None:
+    desk = Desk()
+    digest = digest_of(OLD_FILL)
+    desk.partition.learn([digest], [(digest, order_id(order_of(OLD_FILL)))], [])
+    desk.fill(replayed=True)
+    desk.wait(400)
+    assert desk.signals() == []
+    assert desk.partition.take_tally().duplicates == 1
+
+
+def test_old_fill_from_before_the_watch_needs_no_question() -> None:
+    desk = Desk(watch_from_ms=START_MS + 1)
+    assert desk.partition.to_look_up(OLD_FILL, LATE_MS) is None
+
+
+def test_old_status_of_a_finished_order_is_dropped() -> None:
+    desk = Desk()
+    status = status_of(status_message())
+    identity = order_id(order_of(OLD_FILL))
+    assert desk.partition.to_look_up(status, START_MS + 100) is None, "a live status is of an order that memory knows"
+    assert desk.partition.to_look_up(status, LATE_MS) == identity
+    desk.partition.learn([identity], [], [identity])
+    desk.status()
+    desk.wait(20)
+    assert desk.signals() == []
+    assert [gap for batch in desk.batches for gap in batch.gaps] == []
+
+
+def test_status_is_withdrawn_when_its_fills_turn_out_to_be_told() -> None:
+    desk = Desk()
+    desk.status()
+    digest = digest_of(OLD_FILL)
+    desk.partition.learn([digest], [(digest, order_id(order_of(OLD_FILL)))], [])
+    desk.fill(replayed=True)
+    desk.wait(20)
+    assert desk.signals() == []
+    assert [gap for batch in desk.batches for gap in batch.gaps] == []
+    assert desk.partition.wallets[WHALE].orders == {}
+    assert [row.resolved for batch in desk.batches for unit in batch.units for row in unit.statuses][-1]
+
+
+def _digests(orders: Iterable[OrderState]) -> list[FillDigest]:
+    return [digest for order in orders for digest in order.fills]
+
+
+def test_memory_is_bounded_over_all_partitions_and_forgets_the_oldest_first() -> None:
+    budget = Budget(limit=10)
+    first, second = Memory(budget), Memory(budget)
+    orders = [_order(oid, 3) for oid in range(1, 5)]
+    first.remember(orders[0])
+    for order in orders[1:]:
+        second.remember(order)
+    assert budget.used == len(first) + len(second) == 9
+    assert [second.order_of(digest) is None for digest in _digests(orders[1:2])] == [True] * 3
+    assert all(second.order_of(digest) for digest in _digests(orders[2:]))
+    first.close()
+    assert budget.used == 6
+
+
+def test_late_fill_joins_what_is_remembered_of_its_order() -> None:
+    memory = Memory()
+    order = _order(1, 2)
+    memory.remember(order)
+    memory.remember_stored(OrderId(order.id), FillDigest(b"x" * 16))
+    assert len(memory) == 3
+    finished = memory.finished(order.id)
+    assert finished is not None
+    assert finished.filled == 2
