@@ -84,6 +84,14 @@ run-%: ## one service in the foreground (run-gateway, …); ARGS="--log-level de
 $(RUN): run-%: setup
 	@exec $(BIN)/python scripts/run.py $(VENUE) $* $(ARGS)
 
+.PHONY: doctor
+doctor: setup ## check everything that the system depends on, and say what to do
+	@exec $(BIN)/python scripts/run.py $(VENUE) hlmon doctor
+
+.PHONY: docs
+docs: setup ## write the references in docs/ again from the settings and metrics
+	@$(BIN)/python scripts/generate_docs.py
+
 .PHONY: clean
 clean: ## remove everything that was built or installed
 	@rm -rf $(VENV) $(STUBS)/*_pb2* $(STUBS)/.built .run .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,4 +1,4 @@
-"""`make run-SERVICE`: one service in the foreground, with its defaults and the venue's settings."""
+"""`make run-SERVICE`: one program in the foreground, with its defaults and the venue's settings."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ SERVICES = ("simulator", "gateway", "aggregator", "writer", "address-loader", "c
 
 
 def main() -> None:
-    """Become the service."""
+    """Become the program."""
     venue, service, *arguments = sys.argv[1:]
     try:
         environment = Layout(venue).environment()
@@ -20,6 +20,8 @@ def main() -> None:
     if service == "nats":
         commands = {entry.name: entry.command for entry in Layout(venue).entries()}
         command = commands["nats"].split()[1:]
+    elif service == "hlmon":
+        command = [".venv/bin/hlmon", *arguments]
     elif service in SERVICES:
         command = [f".venv/bin/hlmon-{service}", *arguments]
     else:

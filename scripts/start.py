@@ -1,23 +1,22 @@
 """`make start`: check that the ports are free, put the supervisor in the background, wait until everything is ready."""
 
 import argparse
-import asyncio
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
+from pathlib import Path
 
 import httpx
 import status
 from layout import ROOT, Entry, Layout, LayoutError, read_state, refuse, say
 
-from hlmonitor.storage import Database
-from hlmonitor.storage.dao import watch
-
 SIMULATOR = "http://127.0.0.1:8899"
-READY_TIMEOUT_S = 90.0
+READY_TIMEOUT_S = 60.0
+TELL_S = 10.0
 LOOK_S = 0.5
 DATA = ("hlmonitor.db", "hlmonitor.db-wal", "hlmonitor.db-shm", "nats")
 
@@ -42,11 +41,11 @@ def start(layout: Layout) -> None:
     say(f"starting hl-monitor against {layout.venue}; logs are in {layout.logs.relative_to(ROOT)}")
     waiting = _wait_until_ready(entries, supervisor)
     if layout.venue == "simulator" and not waiting:
-        whales = httpx.get(f"{SIMULATOR}/control/wallets").json()
-        asyncio.run(_watch(whales, environment))
+        _watch_whales(environment)
     status.show(layout)
     if waiting:
         refuse(f"not ready after {READY_TIMEOUT_S:g} s: {', '.join(waiting)}. It is tried on; `make logs` says more")
+    say("`.venv/bin/hlmon signals tail` shows signals, `make stop` ends it")
 
 
 def _check_ports(entries: list[Entry]) -> None:
@@ -64,18 +63,14 @@ def _check_ports(entries: list[Entry]) -> None:
 
 
 def _prepare_directory(layout: Layout) -> None:
-    """Fresh logs, the last ones kept; and never one venue's wallets and signals among another's."""
+    """Fresh logs, the last ones kept; and each venue's wallets and signals for themselves."""
     layout.run.mkdir(exist_ok=True)
     marker = layout.run / "venue"
-    before = marker.read_text().strip() if marker.exists() else None
-    if before not in (None, layout.venue):
-        if before != "simulator":
-            paths = " ".join(f".run/{name}" for name in ("venue", *DATA))
-            refuse(f"the data in .run is of {before}: move it away ({paths}) before you start against {layout.venue}")
-        for name in DATA:
-            path = layout.run / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        say("the simulator's wallets and signals in .run were removed")
+    before = marker.read_text().strip() if marker.exists() else layout.venue
+    if before != layout.venue:
+        _move(DATA, layout.run, layout.run / before)
+        _move(DATA, layout.run / layout.venue, layout.run)
+        say(f"the data of {before} is in .run/{before} until you start against {before} again")
     marker.write_text(f"{layout.venue}\n")
     if layout.logs.exists():
         previous = layout.run / "logs.before"
@@ -84,30 +79,36 @@ def _prepare_directory(layout: Layout) -> None:
     layout.logs.mkdir()
 
 
+def _move(names: Iterable[str], source: Path, target: Path) -> None:
+    target.mkdir(exist_ok=True)
+    for name in names:
+        if (source / name).exists():
+            (source / name).rename(target / name)
+
+
 def _wait_until_ready(entries: list[Entry], supervisor: subprocess.Popen[bytes]) -> list[str]:
     """The names of those that are not ready in time."""
-    deadline = time.monotonic() + READY_TIMEOUT_S
-    waiting = entries
-    while waiting and time.monotonic() < deadline:
+    began = time.monotonic()
+    waiting, told_s = entries, TELL_S
+    while waiting and (passed_s := time.monotonic() - began) < READY_TIMEOUT_S:
         if supervisor.poll() is not None:
             refuse("the supervisor ended: .run/logs/supervisor.log says why")
         waiting = [entry for entry in waiting if status.unready(entry) is not None]
+        if waiting and passed_s > told_s:
+            told_s += TELL_S
+            say(f"waiting for {', '.join(entry.name for entry in waiting)}")
         time.sleep(LOOK_S)
     return [entry.name for entry in waiting]
 
 
-async def _watch(whales: list[dict[str, str]], environment: dict[str, str]) -> None:
+def _watch_whales(environment: dict[str, str]) -> None:
     """Put the simulator's whales on the watch list, so that there is something to see."""
-    database = Database(environment.get("HLMON_DATABASE_URL", "sqlite:///.run/hlmonitor.db"))
-    now_ms = time.time_ns() // 1_000_000
-    try:
-        async with database.write() as connection:
-            for whale in whales:
-                source, address, name = watch.AddressSource.AUTO, whale["address"], whale["name"]
-                await watch.add(connection, source, address, now_ms=now_ms, owner=1, label=name)
-    finally:
-        await database.close()
-    say(f"{len(whales)} simulated whales are on the watch list")
+    whales = httpx.get(f"{SIMULATOR}/control/wallets").json()
+    lines = "".join(f"{whale['address']},{whale['name']}\n" for whale in whales)
+    command = [str(ROOT / ".venv" / "bin" / "hlmon"), "watch", "import", "-"]
+    done = subprocess.run(command, input=lines, env=environment, text=True, check=False)  # noqa: S603 our own program
+    if done.returncode:
+        refuse("the simulated whales are not on the watch list; everything else runs")
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 TIMEOUT_S = 2.0
+WIDTH = 110
 
 
 def unready(entry: Entry) -> str | None:
@@ -28,7 +29,8 @@ def unready(entry: Entry) -> str | None:
 def show(layout: Layout) -> bool:
     """Print the table; returns whether everything is ready."""
     state = read_state(layout)
-    console = Console(highlight=False)
+    # Wide enough for whole rows, in a pipe too.
+    console = Console(highlight=False, width=max(Console().width, WIDTH))
     if state is None:
         console.print("hl-monitor does not run: `make start` starts it")
         return False
