@@ -25,9 +25,8 @@ class SignalTable:
         """Print one signal."""
         if not self._is_begun:
             self._is_begun = True
-            self._console.print(
-                Text(" ".join(_cell(name, width, name.lstrip(">")) for name, width in _COLUMNS), "bold")
-            )
+            header = " ".join(_cell(name, width, name.lstrip(">")) for name, width in _COLUMNS)
+            self._console.print(Text(header, "bold"), soft_wrap=True)
         address = str(fields["address"])
         latency_ms = received_at_ms - int(str(fields["received_at_ms"]))
         values = (
