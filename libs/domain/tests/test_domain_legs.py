@@ -32,7 +32,7 @@ def a_fill(
         hash="0x0",
         oid=5,
         fee=Decimal(0),
-        fee_token="USDC",  # noqa: S106 the name of a coin
+        fee_token="USDC",
         tid=tid,
     )
 

@@ -23,7 +23,7 @@ FILL = Fill(
     hash="0x0",
     oid=5,
     fee=Decimal(0),
-    fee_token="USDC",  # noqa: S106 the name of a coin
+    fee_token="USDC",
     tid=7,
 )
 
