@@ -1,7 +1,5 @@
 """What the commands decide: wallets of a file, the list, a signal's line."""
 
-from typing import NamedTuple
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,17 +7,10 @@ from hlmonitor.cli.core.lines import COLUMNS, SignalView, heading, short_address
 from hlmonitor.cli.core.listing import listing
 from hlmonitor.cli.core.wallets import BadLine, Wallet, read_wallets
 from hlmonitor.domain.addresses import Address
-from hlmonitor.domain.watch import WatchEntry
+from hlmonitor.domain.watch import ListedAddress, WatchEntry
 
 ANNA, BERT, CARL = (Address("0x" + letter * 40) for letter in "abc")
 NOW_MS = 1_700_000_000_000
-
-
-class Row(NamedTuple):
-    table: str
-    row_id: int
-    address: str
-    label: str
 
 
 def test_wallets_are_read_one_per_line_with_or_without_label() -> None:
@@ -44,9 +35,9 @@ def test_no_text_is_too_strange_to_be_read(lines: list[str]) -> None:
 
 def test_the_list_shows_both_places_and_what_differs() -> None:
     rows = [
-        Row("hl_watch_addresses", 1, ANNA, "whale"),
-        Row("hl_watch_addresses", 2, BERT.upper(), ""),
-        Row("hl_watch_addresses", 3, "0x3", "typo"),
+        ListedAddress("hl_watch_addresses", 1, ANNA, "whale"),
+        ListedAddress("hl_watch_addresses", 2, BERT.upper(), ""),
+        ListedAddress("hl_watch_addresses", 3, "0x3", "typo"),
     ]
     entries: dict[Address, WatchEntry | None] = {
         ANNA: WatchEntry(address=ANNA, watch_from_ms=NOW_MS, priority=2, order_timeout_s=0.5),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hlmonitor.address_loader.core.plan import Change, Rejected, Times, Write, plan, read_rows
 from hlmonitor.domain.addresses import Address
-from hlmonitor.domain.watch import WatchEntry
+from hlmonitor.domain.watch import ListedAddress, WatchEntry
 
 NOW_MS = 1_700_000_000_000
 TIMES = Times(grace_ms=300_000, purge_after_ms=600_000)
@@ -17,13 +17,6 @@ ANNA, BERT, CARL = (Address("0x" + letter * 40) for letter in "abc")
 class Held(NamedTuple):
     entry: WatchEntry | None
     revision: int
-
-
-class Row(NamedTuple):
-    table: str
-    row_id: int
-    address: str
-    label: str
 
 
 def entry(address: Address = ANNA, removed_ago_ms: int | None = None, label: str = "") -> WatchEntry:
@@ -84,11 +77,11 @@ def test_an_unreadable_entry_is_replaced_or_deleted() -> None:
 
 def test_bad_rows_are_named_and_good_ones_still_count() -> None:
     rows = [
-        Row("hl_watch_addresses", 1, f" 0x{'A' * 40} ", ""),
-        Row("hl_watch_addresses", 2, "0x123", "oops"),
-        Row("hl_watch_addresses", 3, ANNA, "whale"),
-        Row("hl_watch_addresses", 4, ANNA, "shark"),
-        Row("hl_watch_addresses", 5, "", ""),
+        ListedAddress("hl_watch_addresses", 1, f" 0x{'A' * 40} ", ""),
+        ListedAddress("hl_watch_addresses", 2, "0x123", "oops"),
+        ListedAddress("hl_watch_addresses", 3, ANNA, "whale"),
+        ListedAddress("hl_watch_addresses", 4, ANNA, "shark"),
+        ListedAddress("hl_watch_addresses", 5, "", ""),
     ]
     wanted, rejected = read_rows(rows)
     assert wanted == {ANNA: "whale"}

@@ -5,13 +5,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import msgspec
 import nats
 from rich.console import Console
 
 from hlmonitor.demo.books import stored_signals, watch_whales
 from hlmonitor.demo.collector import Collector
-from hlmonitor.demo.comparison import Findings, StreamMessage, compare
+from hlmonitor.demo.comparison import Findings, compare
 from hlmonitor.demo.expected import Expectation
 from hlmonitor.demo.market import Market, Whale
 from hlmonitor.demo.table import SignalTable
@@ -40,7 +39,7 @@ class DemoRun:
         """Show signals until cancelled."""
         market = Market(self.stack)
         whales = await market.whales()
-        collector = Collector(keep=False, on_signal=self._printer(whales))
+        collector = Collector(keep=False, on_signal=self._table(whales).add)
         async with collector.listen(self.stack.nats.url):
             await self._begin(market, whales)
             await asyncio.Event().wait()
@@ -49,7 +48,7 @@ class DemoRun:
         """Show signals for a while, stop trading, and hold everything against the ledger."""
         market = Market(self.stack)
         whales = await market.whales()
-        collector = Collector(keep=True, on_signal=self._printer(whales))
+        collector = Collector(keep=True, on_signal=self._table(whales).add)
         async with collector.listen(self.stack.nats.url):
             watch_from_ms = await self._begin(market, whales)
             await asyncio.sleep(duration_s)
@@ -96,13 +95,5 @@ class DemoRun:
         finally:
             await database.close()
 
-    def _printer(self, whales: list[Whale]) -> "_Printer":
-        return _Printer(SignalTable(self.console, {whale.address: whale.name for whale in whales}))
-
-
-@dataclass(frozen=True, slots=True)
-class _Printer:
-    table: SignalTable
-
-    def __call__(self, message: StreamMessage) -> None:
-        self.table.add(msgspec.json.decode(message.payload, type=dict[str, object]), message.received_at_ms)
+    def _table(self, whales: list[Whale]) -> SignalTable:
+        return SignalTable(self.console, {whale.address: whale.name for whale in whales})

@@ -2,36 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Protocol
 
 import msgspec
 
 from hlmonitor.domain.addresses import Address, AddressError, parse_address
-from hlmonitor.domain.watch import WatchEntry
-
-
-class Row(Protocol):
-    """A row of the watch list in SQL, as it is."""
-
-    @property
-    def table(self) -> str:
-        """Where it is."""
-        ...
-
-    @property
-    def row_id(self) -> int:
-        """Its key there."""
-        ...
-
-    @property
-    def address(self) -> str:
-        """Perhaps an address."""
-        ...
-
-    @property
-    def label(self) -> str:
-        """The user's name for the wallet, or empty."""
-        ...
+from hlmonitor.domain.watch import ListedAddress, WatchEntry
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -46,7 +21,7 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 def listing(
-    rows: Iterable[Row], entries: Mapping[Address, WatchEntry | None], now_ms: int, grace_ms: int
+    rows: Iterable[ListedAddress], entries: Mapping[Address, WatchEntry | None], now_ms: int, grace_ms: int
 ) -> list[Listed]:
     """Every wallet of either place by address, then the rows that name none."""
     labels: dict[Address, str] = {}

@@ -17,6 +17,7 @@ from hlmonitor.cli.io.connections import open_database, open_nats
 from hlmonitor.cli.io.tail import STREAM
 from hlmonitor.cli.settings import CliSettings
 from hlmonitor.domain.addresses import AddressError, parse_address
+from hlmonitor.domain.watch import ListedAddress
 from hlmonitor.runtime.core.membership import Member
 from hlmonitor.runtime.kv import read_all
 from hlmonitor.runtime.membership import BUCKET as MEMBERS
@@ -171,7 +172,7 @@ async def _watch_list(settings: CliSettings) -> str:
     return f"{len(wanted)} wallets"
 
 
-def _sorted_out(rows: list[watch.ListedAddress]) -> tuple[set[str], list[str]]:
+def _sorted_out(rows: list[ListedAddress]) -> tuple[set[str], list[str]]:
     wanted: set[str] = set()
     bad: list[str] = []
     for row in rows:

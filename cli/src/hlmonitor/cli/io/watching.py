@@ -13,7 +13,7 @@ from hlmonitor.cli.errors import CliError
 from hlmonitor.cli.io.connections import nats_errors, sql_errors
 from hlmonitor.cli.settings import CliSettings
 from hlmonitor.domain.addresses import Address
-from hlmonitor.domain.watch import WatchEntry, unwatched, watched
+from hlmonitor.domain.watch import ListedAddress, WatchEntry, unwatched, watched
 from hlmonitor.runtime.watchlist import Stored, WatchList
 from hlmonitor.storage import Database
 from hlmonitor.storage.dao import watch
@@ -84,7 +84,7 @@ class Watching:
         await self._write(addresses, wanted)
         return removed
 
-    async def read(self) -> tuple[list[watch.ListedAddress], dict[Address, Stored]]:
+    async def read(self) -> tuple[list[ListedAddress], dict[Address, Stored]]:
         """The rows of the list in SQL, bad ones included, and the entries in KV."""
         with sql_errors(self.settings):
             async with self.database.read() as connection:

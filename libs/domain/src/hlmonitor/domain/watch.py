@@ -1,5 +1,7 @@
 """The watch list's entries, and what adding and removing a wallet makes of one."""
 
+from typing import NamedTuple
+
 import msgspec
 
 from hlmonitor.domain.addresses import Address
@@ -18,6 +20,16 @@ class WatchEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     label: str = ""
     priority: int = 0
     """Higher is served first when not every wallet fits into the venue's limits."""
+
+
+class ListedAddress(NamedTuple):
+    """A row of the watch list, its text as it is in the database: whoever reads it judges it."""
+
+    table: str
+    row_id: int
+    address: str
+    label: str
+    """The user's name for the wallet; empty in `hl_active_addresses`, which has none."""
 
 
 def watched(entry: WatchEntry | None, address: Address, *, now_ms: int, grace_ms: int) -> WatchEntry:

@@ -4,11 +4,11 @@ Both are read and changed through one face, so that the loader and the command l
 """
 
 from enum import StrEnum
-from typing import NamedTuple
 
 from sqlalchemy import delete, func, insert, inspect, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hlmonitor.domain.watch import ListedAddress
 from hlmonitor.storage.errors import WatchListError
 from hlmonitor.storage.original import hl_active_addresses, hl_watch_addresses
 
@@ -19,16 +19,6 @@ class AddressSource(StrEnum):
     AUTO = "auto"
     ACTIVE = "hl_active_addresses"
     WATCH = "hl_watch_addresses"
-
-
-class ListedAddress(NamedTuple):
-    """A row of the watch list, its text as it is in the database: whoever reads it judges it."""
-
-    table: str
-    row_id: int
-    address: str
-    label: str
-    """The user's name for the wallet; empty in `hl_active_addresses`, which has none."""
 
 
 async def resolve(connection: AsyncConnection, source: AddressSource) -> AddressSource:

@@ -8,31 +8,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from hlmonitor.domain.addresses import Address, AddressError, parse_address
-from hlmonitor.domain.watch import WatchEntry, unwatched, watched
-
-
-class Row(Protocol):
-    """A row of the watch list in SQL, as it is."""
-
-    @property
-    def table(self) -> str:
-        """Where it is."""
-        ...
-
-    @property
-    def row_id(self) -> int:
-        """Its key there."""
-        ...
-
-    @property
-    def address(self) -> str:
-        """Perhaps an address."""
-        ...
-
-    @property
-    def label(self) -> str:
-        """The user's name for the wallet, or empty."""
-        ...
+from hlmonitor.domain.watch import ListedAddress, WatchEntry, unwatched, watched
 
 
 class Held(Protocol):
@@ -89,7 +65,7 @@ class Times:
     """From the grace's end until the entry is deleted."""
 
 
-def read_rows(rows: Iterable[Row]) -> tuple[dict[Address, str], list[Rejected]]:
+def read_rows(rows: Iterable[ListedAddress]) -> tuple[dict[Address, str], list[Rejected]]:
     """The wallets that are to be watched, each with its first label, and the rows that name none."""
     wanted: dict[Address, str] = {}
     rejected: list[Rejected] = []
