@@ -8,6 +8,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
+from hlmonitor.runtime.service import ServiceFailedError
+
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 """A partition's commit or a batch of 500 events is far below; what is larger is a defect."""
 
@@ -32,7 +34,7 @@ async def serve_grpc(
     The caller registers its servicers and starts the server.
 
     Raises:
-        RuntimeError: the address cannot be bound.
+        ServiceFailedError: the address cannot be bound.
     """
     options = [
         *_OPTIONS,
@@ -41,7 +43,10 @@ async def serve_grpc(
         ("grpc.so_reuseport", 0),
     ]
     server = grpc.aio.server(options=options)
-    port = server.add_insecure_port(address)
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise ServiceFailedError(f"{address} cannot be listened on: it is taken, or not an address of ours") from error
     health = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     reflection.enable_server_reflection((*services, "grpc.health.v1.Health", reflection.SERVICE_NAME), server)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from hlmonitor.runtime.service import Service, run_service
+from hlmonitor.runtime.service import Service, ServiceFailedError, run_service
 from hlmonitor.simulator.io.app import Listener
 from hlmonitor.simulator.io.server import Simulator, run_blocks
 from hlmonitor.simulator.settings import SimulatorSettings
@@ -17,7 +17,10 @@ async def serve(service: Service[SimulatorSettings]) -> None:
     )
     listener = Listener(simulator)
     component = service.health.component("exchange")
-    await listener.start(settings.host, settings.port)
+    try:
+        await listener.start(settings.host, settings.port)
+    except OSError as error:
+        raise ServiceFailedError(f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}") from error
     component.up()
     service.log.info("simulator_ready", url=f"http://{settings.host}:{listener.port}", seed=settings.seed)
     blocks = asyncio.create_task(run_blocks(simulator, settings.block_ms))
