@@ -56,7 +56,8 @@ async def serve(service: Service[AggregatorSettings]) -> None:
             log=log,
             stopping=service.stopping,
         ) as client,
-        InfoClient(settings.venue_rest_url, ledger=ledger, local_address=settings.local_address) as info,
+        # The loader tries again itself, and says so: more attempts inside of each would only hide what is down.
+        InfoClient(settings.venue_rest_url, ledger=ledger, local_address=settings.local_address, attempts=1) as info,
         open_channel(settings.writer) as channel,
         serve_grpc(settings.listen, SERVICES) as (server, port),
         asyncio.TaskGroup() as tasks,

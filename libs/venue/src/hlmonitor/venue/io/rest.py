@@ -139,6 +139,9 @@ class InfoClient:
         try:
             response = await self._send(body)
         except httpx.HTTPError as error:
+            if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+                # The venue never saw it. Counted, a long outage would spend the budget that the way back needs.
+                self._ledger.correct(most_weight_of(name))
             raise TransportError(f"{name}: no answer from {self._http.base_url}: {error!r}") from error
         if response.status_code == _OK:
             return response.content

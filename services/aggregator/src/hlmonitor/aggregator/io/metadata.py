@@ -121,10 +121,18 @@ class MarketLoader:
                     await self.markets.unknown_coin.wait()
             except TimeoutError:
                 pass
+            await self._read_symbols_again()
+
+    async def _read_symbols_again(self) -> None:
+        while True:
             try:
                 await self._read_symbols()
             except VenueError as error:
-                self.log.warning("metadata_unreachable", error=str(error))
+                # The names that are known go on; only what was listed since goes by its raw name meanwhile.
+                self.log.warning("metadata_unreachable", error=str(error), retry_s=UNKNOWN_COIN_S)
+                await asyncio.sleep(UNKNOWN_COIN_S)
+            else:
+                return
 
     async def _mids_forever(self) -> None:
         while True:
