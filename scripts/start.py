@@ -1,6 +1,7 @@
 """`make start`: check that the ports are free, put the supervisor in the background, wait until everything is ready."""
 
 import argparse
+import hashlib
 import os
 import shutil
 import socket
@@ -27,8 +28,8 @@ def start(layout: Layout) -> None:
     if (running := read_state(layout)) is not None:
         refuse(f"it runs already, against {running.venue}: `make status` shows it, `make stop` ends it")
     entries = layout.entries()
-    _check_ports(entries)
-    _prepare_directory(layout)
+    check_ports(entries)
+    prepare_directory(layout, data_name(layout, environment))
     with (layout.logs / "supervisor.log").open("ab") as log:
         supervisor = subprocess.Popen(  # noqa: S603 our own script
             [sys.executable, str(ROOT / "scripts" / "supervise.py"), layout.venue],
@@ -48,7 +49,7 @@ def start(layout: Layout) -> None:
     say("`.venv/bin/hlmon signals tail` shows signals, `make stop` ends it")
 
 
-def _check_ports(entries: list[Entry]) -> None:
+def check_ports(entries: list[Entry]) -> None:
     for entry in entries:
         for port, purpose in entry.ports.items():
             with socket.socket() as probe:
@@ -62,21 +63,27 @@ def _check_ports(entries: list[Entry]) -> None:
                     )
 
 
-def _prepare_directory(layout: Layout) -> None:
-    """Fresh logs, the last ones kept; and each venue's wallets and signals for themselves."""
+def prepare_directory(layout: Layout, data: str) -> None:
+    """Fresh logs, the last ones kept; and the data of each venue and database for themselves."""
     layout.run.mkdir(exist_ok=True)
-    marker = layout.run / "venue"
-    before = marker.read_text().strip() if marker.exists() else layout.venue
-    if before != layout.venue:
+    marker = layout.run / "data-of"
+    before = marker.read_text().strip() if marker.exists() else data
+    if before != data:
         _move(DATA, layout.run, layout.run / before)
-        _move(DATA, layout.run / layout.venue, layout.run)
-        say(f"the data of {before} is in .run/{before} until you start against {before} again")
-    marker.write_text(f"{layout.venue}\n")
+        _move(DATA, layout.run / data, layout.run)
+        say(f"the data of {before} is in .run/{before} until you start with that again")
+    marker.write_text(f"{data}\n")
     if layout.logs.exists():
         previous = layout.run / "logs.before"
         shutil.rmtree(previous, ignore_errors=True)
         layout.logs.rename(previous)
     layout.logs.mkdir()
+
+
+def data_name(layout: Layout, environment: dict[str, str]) -> str:
+    """The venue, and the database where it is not the usual one: a stream belongs to the database that numbers it."""
+    url = environment.get("HLMON_DATABASE_URL")
+    return f"{layout.venue}-{hashlib.sha256(url.encode()).hexdigest()[:8]}" if url else layout.venue
 
 
 def _move(names: Iterable[str], source: Path, target: Path) -> None:
