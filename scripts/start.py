@@ -50,6 +50,7 @@ def start(layout: Layout) -> None:
 
 
 def check_ports(entries: list[Entry]) -> None:
+    """End the process with status 1 and a sentence when a port is taken."""
     for entry in entries:
         for port, purpose in entry.ports.items():
             with socket.socket() as probe:

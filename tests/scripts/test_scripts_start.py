@@ -23,9 +23,8 @@ def test_a_taken_port_is_named_with_what_it_is_for() -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        done = python(
-            f"import layout, start; start._check_ports([layout.Entry('writer', '--listen 127.0.0.1:{port}')])"
-        )
+        entry = f"layout.Entry('writer', '--listen 127.0.0.1:{port}')"
+        done = python(f"import layout, start; start.check_ports([{entry}])")
     assert done.returncode == 1
     assert done.stderr.startswith(f"hl-monitor: port {port} (listen of writer) is taken by another program: ")
 
