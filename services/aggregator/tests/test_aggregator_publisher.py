@@ -18,6 +18,7 @@ from hlmonitor.aggregator.core.publishing import PublishQueue
 from hlmonitor.aggregator.io.publisher import STREAM, Publisher
 from hlmonitor.aggregator.settings import AggregatorSettings
 from hlmonitor.local.nats import NatsServer
+from hlmonitor.local.waiting import eventually
 from hlmonitor.runtime.health import Component
 from hlmonitor.runtime.metrics import Metrics
 from hlmonitor.runtime.nats import connect_nats, jetstream_of
@@ -146,3 +147,30 @@ async def test_legacy_message_in_doubt_goes_as_the_setting_says(
             assert [msgspec.json.decode(message.data)["timestamp"] for message in messages] == expected
             with pytest.raises(NatsTimeoutError):
                 await heard.next_msg(timeout=0.1)
+
+
+async def test_owner_whose_try_was_not_answered_does_not_take_another_owners_message_for_its_own(
+    tmp_path: Path,
+) -> None:
+    with NatsServer(tmp_path) as server:
+        async with _publisher(server) as publisher:
+            queue = PublishQueue()
+            queue.add(_row(1))
+            publisher._slots = asyncio.Semaphore(1)
+            server.kill()
+            publishing = asyncio.create_task(_publish_all(publisher, queue))
+            await eventually(lambda: _failures(publisher) > 0, "a publish failed")
+            # As if it were frozen here: another owner takes over and publishes.
+            async with publisher._slots:
+                server.start()
+                async with _publisher(server) as other:
+                    heir = PublishQueue()
+                    heir.add(_row(1))
+                    assert await _publish_all(other, heir) == [True]
+            assert await publishing == [False]
+            assert await _numbers(publisher.client) == [1]
+
+
+def _failures(publisher: Publisher) -> float:
+    name, labels = "hl_monitor_signal_errors_total", {"type": "unreachable"}
+    return publisher.metrics.registry.get_sample_value(name, labels) or 0

@@ -2,6 +2,8 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from secrets import token_hex
+from typing import NamedTuple
 
 import msgspec
 from nats.aio.client import Client
@@ -24,6 +26,8 @@ SUBJECTS = "hl.signals.v1.>"
 RETRY_S = 0.25
 MAX_RETRY_S = 2.0
 
+_MARK = "Hlmon-Publish"
+"""Header with a token of the attempt to publish one signal, the same over its repeats."""
 _WRONG_LAST_SEQUENCE = 10071
 _STREAM_EXISTS = 10058
 
@@ -80,17 +84,19 @@ class Publisher:
         row = queue.head()
         if row is None:
             return None
-        may_be_sent, wait_s = False, RETRY_S
+        # An unanswered message may have arrived, and so may another owner's of the same bytes: only a mark tells.
+        mark, is_ours, wait_s = token_hex(8), False, RETRY_S
         while True:
             if queue.head_is_published:
-                return Published(queue.confirmed(queue.last_seq), queue.last_seq, by_us=may_be_sent)
+                return Published(queue.confirmed(queue.last_seq), queue.last_seq, by_us=is_ours)
             try:
                 async with self._slots:
-                    seq = await self._send(address, row, queue.last_seq)
+                    seq = await self._send(address, row, queue.last_seq, mark)
                 return Published(queue.confirmed(seq), seq, by_us=True)
             except APIError as error:
                 if error.err_code == _WRONG_LAST_SEQUENCE and (found := await self._last(address)) is not None:
-                    queue.refused(*found)
+                    queue.refused(found.seq, found.number)
+                    is_ours = found.mark == mark
                     continue
                 self._failed("refused", error)
             except NoStreamResponseError as error:
@@ -98,8 +104,6 @@ class Publisher:
                 self._failed("no_stream", error)
                 await self.ensure_stream()
             except (NatsError, TimeoutError, OSError) as error:
-                # The message may have arrived and only its answer not.
-                may_be_sent = True
                 self._failed("unreachable", error)
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, MAX_RETRY_S)
@@ -118,27 +122,35 @@ class Publisher:
         else:
             self.metrics.legacy_published_total.inc()
 
-    async def _send(self, address: Address, row: SignalRow, last_seq: int) -> int:
+    async def _send(self, address: Address, row: SignalRow, last_seq: int, mark: str) -> int:
         headers = {
+            _MARK: mark,
             "Nats-Expected-Last-Subject-Sequence": str(last_seq),
             "Nats-Expected-Last-Subject-Sequence-Subject": f"hl.signals.v1.{address}.>",
         }
         ack = await jetstream_of(self.client).publish(row.subject, row.payload, stream=STREAM, headers=headers)
         return ack.seq
 
-    async def _last(self, address: Address) -> tuple[int, int] | None:
-        """Sequence and number of the wallet's last message, (0, 0) when there is none, None when NATS did not say."""
+    async def _last(self, address: Address) -> "_Found | None":
+        """The wallet's last message, number 0 when there is none; None when NATS did not say."""
         try:
             message = await jetstream_of(self.client).get_last_msg(STREAM, f"hl.signals.v1.{address}.>")
         except NotFoundError:
-            return 0, 0
+            return _Found(0, 0, "")
         except (NatsError, TimeoutError):
             return None
-        return message.seq or 0, msgspec.json.decode(message.data or b"{}", type=_Numbered).number
+        number = msgspec.json.decode(message.data or b"{}", type=_Numbered).number
+        return _Found(message.seq or 0, number, (message.headers or {}).get(_MARK, ""))
 
     def _failed(self, kind: str, error: Exception) -> None:
         self.metrics.signal_errors_total.labels(kind).inc()
         self.log.debug("publish_failed", kind=kind, error=repr(error))
+
+
+class _Found(NamedTuple):
+    seq: int
+    number: int
+    mark: str
 
 
 class _Numbered(msgspec.Struct):
