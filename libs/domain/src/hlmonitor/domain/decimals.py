@@ -16,6 +16,8 @@ Python's decimals keep 28 digits, so sums of thousands of such amounts are exact
 """
 
 _MAX_DECIMALS = 18
+# A plain number of so few characters keeps within both bounds: what the venue sends is checked at once.
+_SURELY_SHORT = _MAX_DECIMALS + 2
 _WIDE = Context(prec=100, rounding=ROUND_HALF_EVEN)
 
 
@@ -33,6 +35,8 @@ def parse_amount(text: str) -> Decimal:
         value = Decimal(text)
     except InvalidOperation:
         raise AmountError(f"{text!r} is not a number") from None
+    if len(text) <= _SURELY_SHORT and value.is_finite() and "e" not in text and "E" not in text:
+        return value
     _, digits, exponent = value.as_tuple()
     if not isinstance(exponent, int) or len(digits) > MAX_DIGITS or not -_MAX_DECIMALS <= exponent <= MAX_DIGITS:
         raise AmountError(f"{text!r} is not an amount of at most {MAX_DIGITS} digits and {_MAX_DECIMALS} decimals")
