@@ -93,8 +93,8 @@ docs: setup ## write the references in docs/ again from the settings and metrics
 	@$(BIN)/python scripts/generate_docs.py
 
 .PHONY: clean
-clean: ## remove everything that was built or installed
-	@rm -rf $(VENV) $(STUBS)/*_pb2* $(STUBS)/.built .run .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean: ## remove everything that was built or installed; data in .run stays
+	@rm -rf $(VENV) $(STUBS)/*_pb2* $(STUBS)/.built .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 DURATION ?= 0
 WHALES ?= 20

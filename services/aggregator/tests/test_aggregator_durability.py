@@ -115,17 +115,17 @@ def test_signals_are_published_in_number_order_whatever_the_order_of_commits() -
     assert (queue.head(), queue.last_seq) == (_row(2), 10)
 
 
-def test_refusal_tells_which_numbers_the_stream_holds() -> None:
+def test_refusal_tells_which_signals_the_stream_holds() -> None:
     queue = PublishQueue(next_number=5)
     for number in (5, 6, 7):
         queue.add(_row(number))
-    queue.refused(last_seq=40, last_number=4)
-    assert not queue.head_is_published
-    queue.refused(last_seq=42, last_number=6)
-    for _ in (5, 6):
-        assert queue.head_is_published
-        queue.confirmed(queue.last_seq)
-    assert (queue.head_is_published, queue.head(), queue.last_seq) == (False, _row(7), 42)
+    queue.refused({"of another database": 40}, last_seq=40)
+    assert (queue.head_seq, queue.last_seq) == (None, 40)
+    queue.refused({"5": 41, "6": 42}, last_seq=42)
+    for seq in (41, 42):
+        assert queue.head_seq == seq
+        queue.confirmed(seq)
+    assert (queue.head_seq, queue.head(), queue.last_seq) == (None, _row(7), 42)
 
 
 def _reborn(desk: Desk, *, watch_from_ms: int = 0) -> Desk:

@@ -35,7 +35,8 @@ pytestmark = pytest.mark.integration
 def _row(number: int) -> SignalRow:
     names = ("asset_type", "symbol", "coin_type", "direction", "side")
     payload = msgspec.json.encode(
-        dict.fromkeys(names, "x")
+        {"id": str(number)}
+        | dict.fromkeys(names, "x")
         | {"number": number, "address": WHALE, "position_rate": None, "close_rate": None}
         | {"size": "1", "price": "2", "timestamp": number}
     )
@@ -94,6 +95,22 @@ async def test_owner_that_does_not_know_of_a_publish_does_not_repeat_it(tmp_path
                 heir.add(_row(number))
             assert await _publish_all(publisher, heir) == [False, False, True]
             assert await _numbers(publisher.client) == [1, 2, 3, 4]
+
+
+async def test_stream_with_the_numbers_of_another_database_stops_nothing(tmp_path: Path) -> None:
+    with NatsServer(tmp_path) as server:
+        async with _publisher(server) as publisher:
+            old = PublishQueue()
+            for number in (1, 2, 3):
+                row = _row(number)
+                row.payload = row.payload.replace(b'"id":"', b'"id":"old-')
+                old.add(row)
+            await _publish_all(publisher, old)
+            queue = PublishQueue()
+            for number in (1, 2):
+                queue.add(_row(number))
+            assert await _publish_all(publisher, queue) == [True, True]
+            assert await _numbers(publisher.client) == [1, 2, 3, 1, 2]
 
 
 async def test_killed_server_costs_nothing_and_doubles_nothing(tmp_path: Path) -> None:

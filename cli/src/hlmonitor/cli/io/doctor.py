@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import NamedTuple
 
 import msgspec
@@ -10,7 +11,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 from sqlalchemy.exc import SQLAlchemyError
 from websockets.asyncio.client import connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import InvalidStatus, WebSocketException
 
 from hlmonitor.cli.errors import CliError
 from hlmonitor.cli.io.connections import open_database, open_nats
@@ -27,8 +28,10 @@ from hlmonitor.runtime.watchlist import WatchList
 from hlmonitor.storage import StorageError
 from hlmonitor.storage.dao import watch
 from hlmonitor.storage.migrate import is_newest
-from hlmonitor.venue.errors import VenueError
+from hlmonitor.venue.errors import RateLimitedError, VenueError
 from hlmonitor.venue.io.rest import InfoClient
+
+_LIMIT_REMEDY = "this IP's share of the venue is used up, by the gateways if they run here: nothing to mend, try later"
 
 
 class Finding(NamedTuple):
@@ -113,6 +116,8 @@ async def _venue_rest(settings: CliSettings) -> str:
     try:
         async with InfoClient(settings.venue_rest_url, timeout_s=settings.connect_timeout, attempts=1) as client:
             metas = await client.all_perp_metas()
+    except RateLimitedError as error:
+        raise _ProblemError(f"{settings.venue_rest_url}: {error}", _LIMIT_REMEDY) from error
     except VenueError as error:
         raise _ProblemError(
             f"{settings.venue_rest_url}: {error}", "mend the network, or --venue-rest-url (HLMON_VENUE_REST_URL)"
@@ -129,6 +134,9 @@ async def _venue_websocket(settings: CliSettings) -> str:
         ):
             await socket.send('{"method":"ping"}')
             answer = await socket.recv()
+    except InvalidStatus as error:
+        is_limit = error.response.status_code == HTTPStatus.TOO_MANY_REQUESTS
+        raise _ProblemError(f"{settings.venue_ws_url}: {error}", _LIMIT_REMEDY if is_limit else remedy) from error
     except (OSError, TimeoutError, WebSocketException) as error:
         raise _ProblemError(f"{settings.venue_ws_url}: {str(error) or repr(error)}", remedy) from error
     if b"pong" not in (answer.encode() if isinstance(answer, str) else answer):

@@ -113,7 +113,7 @@ COUNTERS = (
     MetricDef("trades_processed_total", "Fills by effect: opening, closing, ignored (aggregator).", ("type",)),
     MetricDef("position_updates_total", "Position snapshots by status: success, error (aggregator).", ("status",)),
     MetricDef("margin_updates_total", "Account value snapshots by status: success, error (aggregator).", ("status",)),
-    MetricDef("order_flush_total", "Signals by cause: status, timeout, grace, system (aggregator).", ("trigger",)),
+    MetricDef("order_flush_total", "Signals by cause: status, timeout, grace, system, removal (aggregator).", ("trigger",)),
     MetricDef("order_updates_received_total", "Order status entries from the venue (gateway)."),
     MetricDef("cache_hit_total", "Look-ups found, by cache: dedup, symbol, price (aggregator).", ("cache_type",)),
     MetricDef(

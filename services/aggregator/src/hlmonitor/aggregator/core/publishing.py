@@ -1,8 +1,8 @@
 """The order in which a wallet's signals are published, and what an answer of the stream means (DESIGN G3).
 
 One publish is in flight per address, in number order, each expecting that the address' previous message is the last
-one in the stream. A refusal says that the stream holds something else: then its last message tells whether ours is
-already there.
+one in the stream. A refusal says that the stream holds something else: then what lies behind our last known message
+tells whether ours is already there.
 """
 
 from dataclasses import dataclass, field
@@ -17,8 +17,8 @@ class PublishQueue:
     next_number: int = 1
     last_seq: int = 0
     """Sequence of the address' previous message in the stream, 0 when there is none."""
-    in_stream: int = 0
-    """The highest number that the stream was seen to hold: what an owner before us published without our knowing."""
+    in_stream: dict[str, int] = field(default_factory=dict)
+    """Sequence by signal id of what the stream was seen to hold behind `last_seq`, published without our knowing."""
     _waiting: dict[int, SignalRow] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -34,18 +34,23 @@ class PublishQueue:
         return self._waiting.get(self.next_number)
 
     @property
-    def head_is_published(self) -> bool:
-        """The stream holds the head already; it must not be sent again."""
-        return self.next_number <= self.in_stream
+    def head_seq(self) -> int | None:
+        """Where the stream holds the head already, so that it must not be sent again; None when it does not."""
+        head = self.head()
+        return self.in_stream.get(head.signal_id) if head else None
 
     def confirmed(self, seq: int) -> SignalRow:
         """The head is in the stream at this sequence."""
         row = self._waiting.pop(self.next_number)
         self.next_number += 1
-        self.last_seq = seq
+        self.in_stream.pop(row.signal_id, None)
+        self.last_seq = max(seq, *self.in_stream.values()) if self.in_stream else seq
         return row
 
-    def refused(self, last_seq: int, last_number: int) -> None:
-        """The stream's last message of the address is another than expected: this one."""
+    def refused(self, in_stream: dict[str, int], last_seq: int) -> None:
+        """The address' last message is another than expected: it is at `last_seq`, and these ids lie behind ours.
+
+        Ids are compared, not numbers: a stream may hold the numbers of another database.
+        """
+        self.in_stream = in_stream
         self.last_seq = last_seq
-        self.in_stream = last_number

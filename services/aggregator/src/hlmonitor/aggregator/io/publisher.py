@@ -85,18 +85,18 @@ class Publisher:
         if row is None:
             return None
         # An unanswered message may have arrived, and so may another owner's of the same bytes: only a mark tells.
-        mark, is_ours, wait_s = token_hex(8), False, RETRY_S
+        mark, marks, wait_s = token_hex(8), frozenset[str](), RETRY_S
         while True:
-            if queue.head_is_published:
-                return Published(queue.confirmed(queue.last_seq), queue.last_seq, by_us=is_ours)
+            if (seq := queue.head_seq) is not None:
+                return Published(queue.confirmed(seq), seq, by_us=mark in marks)
             try:
                 async with self._slots:
                     seq = await self._send(address, row, queue.last_seq, mark)
                 return Published(queue.confirmed(seq), seq, by_us=True)
             except APIError as error:
-                if error.err_code == _WRONG_LAST_SEQUENCE and (found := await self._last(address)) is not None:
-                    queue.refused(found.seq, found.number)
-                    is_ours = found.mark == mark
+                if error.err_code == _WRONG_LAST_SEQUENCE and (found := await self._behind(address, queue.last_seq)):
+                    queue.refused(found.ids, found.last_seq)
+                    marks = found.marks
                     continue
                 self._failed("refused", error)
             except NoStreamResponseError as error:
@@ -131,16 +131,23 @@ class Publisher:
         ack = await jetstream_of(self.client).publish(row.subject, row.payload, stream=STREAM, headers=headers)
         return ack.seq
 
-    async def _last(self, address: Address) -> "_Found | None":
-        """The wallet's last message, number 0 when there is none; None when NATS did not say."""
+    async def _behind(self, address: Address, seq: int) -> "_Found | None":
+        """What the stream holds of the wallet behind a sequence; None when NATS did not say."""
+        jetstream, subject = jetstream_of(self.client), f"hl.signals.v1.{address}.>"
+        ids: dict[str, int] = {}
+        marks: set[str] = set()
         try:
-            message = await jetstream_of(self.client).get_last_msg(STREAM, f"hl.signals.v1.{address}.>")
+            last_seq = (await jetstream.get_last_msg(STREAM, subject)).seq or 0
+            while seq < last_seq:
+                message = await jetstream.get_msg(STREAM, seq=seq + 1, subject=subject, next=True)
+                seq = message.seq or last_seq
+                ids[msgspec.json.decode(message.data or b"{}", type=_Identified).id] = seq
+                marks.add((message.headers or {}).get(_MARK, ""))
         except NotFoundError:
-            return _Found(0, 0, "")
+            return _Found(ids, seq if ids else 0, frozenset(marks))
         except (NatsError, TimeoutError):
             return None
-        number = msgspec.json.decode(message.data or b"{}", type=_Numbered).number
-        return _Found(message.seq or 0, number, (message.headers or {}).get(_MARK, ""))
+        return _Found(ids, last_seq, frozenset(marks))
 
     def _failed(self, kind: str, error: Exception) -> None:
         self.metrics.signal_errors_total.labels(kind).inc()
@@ -148,10 +155,10 @@ class Publisher:
 
 
 class _Found(NamedTuple):
-    seq: int
-    number: int
-    mark: str
+    ids: dict[str, int]
+    last_seq: int
+    marks: frozenset[str]
 
 
-class _Numbered(msgspec.Struct):
-    number: int = 0
+class _Identified(msgspec.Struct):
+    id: str = ""
