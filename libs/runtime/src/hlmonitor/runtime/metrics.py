@@ -73,6 +73,7 @@ class Metrics:
     # Ours: aggregator.
     partitions_owned: Gauge = field(init=False)
     dir_mismatch_total: Counter = field(init=False)
+    continuity_breaks_total: Counter = field(init=False)
     signal_latency_seconds: Histogram = field(init=False)
     signals_unpublished: Gauge = field(init=False)
     legacy_published_total: Counter = field(init=False)
@@ -113,7 +114,9 @@ COUNTERS = (
     MetricDef("trades_processed_total", "Fills by effect: opening, closing, ignored (aggregator).", ("type",)),
     MetricDef("position_updates_total", "Position snapshots by status: success, error (aggregator).", ("status",)),
     MetricDef("margin_updates_total", "Account value snapshots by status: success, error (aggregator).", ("status",)),
-    MetricDef("order_flush_total", "Signals by cause: status, timeout, grace, system, removal (aggregator).", ("trigger",)),
+    MetricDef(
+        "order_flush_total", "Signals by cause: status, timeout, grace, system, removal (aggregator).", ("trigger",)
+    ),
     MetricDef("order_updates_received_total", "Order status entries from the venue (gateway)."),
     MetricDef("cache_hit_total", "Look-ups found, by cache: dedup, symbol, price (aggregator).", ("cache_type",)),
     MetricDef(
@@ -129,6 +132,7 @@ COUNTERS = (
     MetricDef("venue_gaps_total", "Stretches of a feed that were not vouched for, by reason (gateway).", ("reason",)),
     MetricDef("events_sent_total", "Events handed to aggregators, repeats included (gateway)."),
     MetricDef("dir_mismatch_total", "Fills whose dir contradicts position, side and size (aggregator)."),
+    MetricDef("continuity_breaks_total", "Fills whose start position is not where the last one ended (aggregator)."),
     MetricDef("legacy_published_total", "Messages on the original's subject (aggregator)."),
     MetricDef("commits_refused_total", "Batches refused, by reason (writer).", ("reason",)),
     MetricDef("dead_letters_total", "Units of one order whose data the database refused (writer)."),

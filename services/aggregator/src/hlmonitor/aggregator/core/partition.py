@@ -9,18 +9,19 @@ from decimal import Decimal
 
 from hlmonitor.aggregator.core.accounts import Account
 from hlmonitor.aggregator.core.batch import Outbox
+from hlmonitor.aggregator.core.continuity import Break
 from hlmonitor.aggregator.core.decider import Decider
 from hlmonitor.aggregator.core.memory import Memory
 from hlmonitor.aggregator.core.metadata import Markets
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.orders import OrderState, hold
-from hlmonitor.aggregator.core.requests import Request, ResumeRequest
+from hlmonitor.aggregator.core.requests import BackfillRequest, Request, ResumeRequest
 from hlmonitor.aggregator.core.tally import Tally
 from hlmonitor.aggregator.core.triggers import Patience
 from hlmonitor.aggregator.core.wallet import OpenGap, Wallet
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.decimals import ZERO, AmountError
-from hlmonitor.domain.fills import Fill, FillDigest, Leg, digest_of
+from hlmonitor.domain.fills import Fill, FillDigest, Leg, digest_of, is_spot
 from hlmonitor.domain.orders import (
     Kind,
     OrderId,
@@ -126,6 +127,8 @@ class Partition:
         held = hold(digest, fill, raw, received_at_ms, uncounted=uncounted)
         self.memory.taken_in(digest)
         self._count(fill, tuple(part.leg for part in held.parts), uncounted=uncounted)
+        if not is_spot(fill.coin):
+            wallet.continuity.add(fill, now.mono_s)
         order.add(held, now.mono_s)
         self.outbox.unit(order, self.markets.symbol_of(ref.coin)).fills[digest] = held
         self.decider.decide(wallet, order, now)
@@ -255,6 +258,8 @@ class Partition:
         """Let removals take effect and position caches be written; looks at every wallet, so not at every tick."""
         for wallet in self.wallets.values():
             self._sweep_wallet(wallet, now)
+            for found in wallet.continuity.breaks(now.mono_s):
+                self._tell_break(wallet, found, now)
 
     def take_requests(self) -> list[Request]:
         """What to ask of gateways since the last call."""
@@ -318,6 +323,13 @@ class Partition:
             self.outbox.gap(_gap_row(wallet.address, gap.feed, wallet.gaps[gap.feed], "open"))
         if gap.from_ms <= wallet.resume_from_ms(gap.feed) < gap.to_ms:
             self._move_watermark(wallet, gap.feed, gap.to_ms)
+
+    def _tell_break(self, wallet: Wallet, found: Break, now: Now) -> None:
+        """A fill was missed: nobody can say by which feed, so both are read again."""
+        self.decider.tally.breaks += 1
+        for feed in FILL_FEEDS:
+            self.gap(events_pb2.Gap(address=wallet.address, feed=feed, from_ms=found.from_ms, reason=found.reason), now)
+            self.decider.requests.append(BackfillRequest(wallet.address, feed, found.from_ms, ()))
 
     def _move_watermark(self, wallet: Wallet, feed: events_pb2.Feed.ValueType, to_ms: int) -> None:
         wallet.watermarks[feed] = to_ms

@@ -1,6 +1,6 @@
 """Builds a partition from what the writer has of it, before its new owner decides anything."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from hlmonitor.aggregator.core.convert import fill_of, status_of
@@ -10,7 +10,8 @@ from hlmonitor.aggregator.core.partition import Partition
 from hlmonitor.aggregator.core.publishing import PublishQueue
 from hlmonitor.aggregator.core.wallet import OpenGap
 from hlmonitor.domain.addresses import Address
-from hlmonitor.domain.fills import FillDigest, Leg, digest_of
+from hlmonitor.domain.decimals import parse_amount
+from hlmonitor.domain.fills import FillDigest, Leg, digest_of, is_spot
 from hlmonitor.domain.orders import Kind, OrderId, OrderRef, TerminalStatus, order_of, twap_ref
 from hlmonitor.v1 import events_pb2, storage_pb2
 
@@ -40,29 +41,21 @@ class Restorer:
         Raises:
             FieldError: a stored fill or status cannot be read: the database was changed by hand.
         """
-        match item.WhichOneof("item"):
-            case "fill":
-                self._fill(item.fill)
-            case "status":
-                self._status(item.status)
-            case "unpublished":
-                self._queue(item.unpublished.address).add(item.unpublished)
-            case "watermark":
-                row = item.watermark
-                self.partition.wallet(Address(row.address)).watermarks[row.feed] = row.watermark_ms
-            case "gap":
-                gap = item.gap
-                wallet = self.partition.wallet(Address(gap.address))
-                wallet.gaps[gap.feed] = OpenGap(gap.from_ms, gap.reason, self.now.mono_s)
-            case "position_cache":
-                self._account(item.position_cache)
-            case "known_fills":
-                self._known(item.known_fills)
-            case "counter":
-                self._counter(item.counter)
-            case "order" | "last_position" | None:
-                # Rows are made anew from fills; positions serve the continuity check of the feed.
-                pass
+        takers: dict[str, Callable[..., None]] = {
+            "fill": self._fill,
+            "status": self._status,
+            "unpublished": self._unpublished,
+            "watermark": self._watermark,
+            "gap": self._gap,
+            "position_cache": self._account,
+            "known_fills": self._known,
+            "counter": self._counter,
+            "last_position": self._last_position,
+        }
+        kind = item.WhichOneof("item")
+        # Rows of orders are made anew from their fills.
+        if kind in takers:
+            takers[kind](getattr(item, kind))
 
     def finish(self) -> None:
         """Everything was taken: judge each order, so that its timers run from now."""
@@ -100,6 +93,21 @@ class Restorer:
 
     def _queue(self, address: str) -> PublishQueue:
         return self.queues.setdefault(Address(address), PublishQueue())
+
+    def _unpublished(self, row: storage_pb2.SignalRow) -> None:
+        self._queue(row.address).add(row)
+
+    def _watermark(self, row: storage_pb2.Watermark) -> None:
+        self.partition.wallet(Address(row.address)).watermarks[row.feed] = row.watermark_ms
+
+    def _gap(self, row: storage_pb2.GapRow) -> None:
+        gap = OpenGap(row.from_ms, row.reason, self.now.mono_s)
+        self.partition.wallet(Address(row.address)).gaps[row.feed] = gap
+
+    def _last_position(self, row: storage_pb2.LastPosition) -> None:
+        if not is_spot(row.coin):
+            continuity = self.partition.wallet(Address(row.address)).continuity
+            continuity.seed(row.coin, parse_amount(row.position), row.time_ms)
 
     def _account(self, row: storage_pb2.PositionCacheRow) -> None:
         main = events_pb2.DexState(

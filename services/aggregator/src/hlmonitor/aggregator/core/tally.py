@@ -13,6 +13,8 @@ class Tally:
     effects: Counter[str] = field(default_factory=Counter)
     """Fills by opening, closing, ignored."""
     dir_mismatches: int = 0
+    breaks: int = 0
+    """Holes in the chains of positions."""
     triggers: Counter[str] = field(default_factory=Counter)
     """Signals by cause."""
     fills_per_order: list[int] = field(default_factory=list)

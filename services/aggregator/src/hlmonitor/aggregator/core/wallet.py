@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from hlmonitor.aggregator.core.accounts import Account
+from hlmonitor.aggregator.core.continuity import Continuity
 from hlmonitor.aggregator.core.orders import OrderState
 from hlmonitor.aggregator.core.triggers import Patience
 from hlmonitor.domain.addresses import Address
@@ -36,6 +37,7 @@ class Wallet:
     watermarks: dict[int, int] = field(default_factory=dict)
     """Per feed (the contract's number): backfill starts here, ms."""
     gaps: dict[int, OpenGap] = field(default_factory=dict)
+    continuity: Continuity = field(default_factory=Continuity)
     system_oids: dict[tuple[str, int], None] = field(default_factory=dict)
     """Order ids of the venue's own fills: a status for one says nothing of an order of the wallet."""
     cached_at_s: float = float("-inf")

@@ -1,0 +1,77 @@
+"""Fills that do not chain are a hole: told after two seconds, read again, and no timer ends meanwhile."""
+
+from decimal import Decimal
+from itertools import permutations
+
+from aggregates import START_MS, WHALE, Desk, fill_message
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hlmonitor.aggregator.core.continuity import Continuity
+from hlmonitor.aggregator.core.convert import fill_of
+from hlmonitor.aggregator.core.requests import BackfillRequest
+from hlmonitor.domain.fills import Fill
+from hlmonitor.v1 import events_pb2
+
+
+def _fill(start: int, size: int, time_ms: int, tid: int = 1) -> Fill:
+    side = events_pb2.SIDE_BUY if size > 0 else events_pb2.SIDE_SELL
+    message = fill_message(start_position=str(start), sz=str(abs(size)), side=side, time_ms=START_MS + time_ms, tid=tid)
+    return fill_of(message.SerializeToString())
+
+
+def test_chain_that_arrives_in_any_order_has_no_break() -> None:
+    links = [_fill(0, 2, 1), _fill(2, 3, 1), _fill(5, -4, 1), _fill(1, -1, 2)]
+    for order in permutations(links):
+        continuity = Continuity()
+        continuity.seed("BTC", Decimal(0), START_MS)
+        for link in order:
+            continuity.add(link, 10)
+        assert continuity.breaks(100) == []
+
+
+@given(st.lists(st.integers(1, 5), min_size=3, max_size=12), st.data())
+def test_every_missing_fill_of_a_growing_position_is_found(sizes: list[int], data: st.DataObject) -> None:
+    continuity, position = Continuity(), 0
+    continuity.seed("BTC", Decimal(0), START_MS)
+    missing = data.draw(st.integers(0, len(sizes) - 2))
+    for at, size in enumerate(sizes):
+        if at != missing:
+            continuity.add(_fill(position, size, at + 1, tid=at), 10)
+        position += size
+    assert continuity.breaks(11) == []
+    (found,) = continuity.breaks(12)
+    assert found.expected == sum(sizes[:missing])
+    assert found.found == sum(sizes[: missing + 1])
+    assert continuity.breaks(1_000) == []
+
+
+def test_break_is_recorded_and_read_again_over_both_feeds() -> None:
+    desk = Desk()
+    desk.fill(oid=1, tid=1, sz="1")
+    desk.fill(oid=2, tid=2, sz="1", start_position="3", time_ms=START_MS + 9)
+    desk.status(oid=2)
+    desk.wait(3)
+    asked = [request for request in desk.partition.take_requests() if isinstance(request, BackfillRequest)]
+    assert {request.feed for request in asked} == {events_pb2.FEED_USER_FILLS, events_pb2.FEED_USER_TWAP_SLICE_FILLS}
+    assert {request.from_ms for request in asked} == {START_MS}
+    assert desk.partition.take_tally().breaks == 1
+    desk.commit()
+    (gap, _) = [gap for batch in desk.batches for gap in batch.gaps]
+    assert (gap.state, gap.from_ms) == ("open", START_MS)
+    assert gap.reason == "BTC fills do not chain: expected position 1, found 3"
+    desk.fill(oid=9, tid=9, sz="2", start_position="1", time_ms=START_MS + 5)
+    for feed in (events_pb2.FEED_USER_FILLS, events_pb2.FEED_USER_TWAP_SLICE_FILLS):
+        covered = events_pb2.CaughtUp(address=WHALE, feed=feed, from_ms=START_MS, through_ms=START_MS + 10)
+        desk.partition.caught_up(covered)
+    desk.wait(3)
+    assert desk.partition.take_requests() == []
+    assert not desk.partition.wallets[WHALE].gaps
+
+
+def test_spot_balances_are_no_chain() -> None:
+    desk = Desk()
+    desk.fill(coin="@107", oid=1, tid=1, start_position="5", dir="Buy")
+    desk.fill(coin="@107", oid=2, tid=2, start_position="50", dir="Buy", time_ms=START_MS + 9)
+    desk.wait(5)
+    assert desk.partition.take_requests() == []
