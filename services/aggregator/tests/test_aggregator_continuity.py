@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from itertools import permutations
+from random import Random
 
 from aggregates import START_MS, WHALE, Desk, fill_message
 from hypothesis import given
@@ -28,6 +29,20 @@ def test_chain_that_arrives_in_any_order_has_no_break() -> None:
         for link in order:
             continuity.add(link, 10)
         assert continuity.breaks(100) == []
+
+
+@given(st.lists(st.integers(-3, 3).filter(bool), min_size=1, max_size=12), st.randoms())
+def test_position_that_comes_back_to_where_it_was_is_no_break(sizes: list[int], shuffle: Random) -> None:
+    links, position = [], 0
+    for at, size in enumerate(sizes):
+        links.append(_fill(position, size, 1, tid=at))
+        position += size
+    shuffle.shuffle(links)
+    continuity = Continuity()
+    continuity.seed("BTC", Decimal(0), START_MS)
+    for link in links:
+        continuity.add(link, 10)
+    assert continuity.breaks(100) == []
 
 
 @given(st.lists(st.integers(1, 5), min_size=3, max_size=12), st.data())

@@ -1,10 +1,12 @@
 """What the aggregator can be told."""
 
+from decimal import Decimal
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from hlmonitor.aggregator.core.triggers import Patience
+from hlmonitor.domain.sizes import MEDIUM_BELOW_PERCENT, SMALL_BELOW_PERCENT, SizeBounds
 from hlmonitor.runtime.settings import Duration, ServiceSettings
 
 
@@ -25,6 +27,14 @@ class AggregatorSettings(ServiceSettings):
     )
     status_grace: Duration = Field(10.0, description="how long an ended order waits for fills that are missing")
     remove_grace: Duration = Field(300.0, description="how long a wallet is still watched after its removal")
+    small_below: Decimal = Field(
+        SMALL_BELOW_PERCENT, gt=0, description="below this percent of the account, a signal's position_size is Small"
+    )
+    medium_below: Decimal = Field(
+        MEDIUM_BELOW_PERCENT,
+        validate_default=True,
+        description="below this percent it is Medium, else Large; above `HLMON_SMALL_BELOW`",
+    )
     publish_concurrency: int = Field(128, ge=1, description="wallets whose signals are published at the same time")
     signal_retention: Duration = Field(7 * 86400.0, description="how long the stream HL_SIGNALS keeps messages")
     legacy: bool = Field(default=True, description="also publish the original's message on hl_address_signal")
@@ -32,6 +42,19 @@ class AggregatorSettings(ServiceSettings):
         "skip", description="the original's message for a signal that a crashed owner may have published"
     )
     stop_flush: Duration = Field(5.0, description="how long a partition that moves away may take to publish its rest")
+
+    @field_validator("medium_below")
+    @classmethod
+    def _is_above_small(cls, value: Decimal, info: ValidationInfo) -> Decimal:
+        small_below = info.data.get("small_below")
+        if small_below is not None and value <= small_below:
+            raise ValueError(f"must be above small_below, which is {small_below}")
+        return value
+
+    @property
+    def size_bounds(self) -> SizeBounds:
+        """What the words of position_size mean."""
+        return SizeBounds(self.small_below, self.medium_below)
 
     @property
     def patience(self) -> Patience:

@@ -4,6 +4,7 @@ A hole in the chain is a fill that we did not see. Fills of one block may come i
 that fits nowhere gets time to settle. Balances of spot coins are no chain: fees and transfers change them too.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -50,6 +51,19 @@ class _Chain:
             self.loose.remove(link)
             self.end, self.time_ms = link.after, max(self.time_ms, link.time_ms)
 
+    def hole_ends_at(self) -> Decimal | None:
+        """Where the loose links begin; None when they only lead in circles, back to a position that was passed.
+
+        A position that returns to where it was makes the order of links ambiguous, but whatever order was taken, a walk
+        without holes leaves nothing but circles over.
+        """
+        surplus: Counter[Decimal] = Counter()
+        for link in self.loose:
+            surplus[link.before] += 1
+            surplus[link.after] -= 1
+        starts = [link for link in self.loose if surplus[link.before] > 0]
+        return min(starts, key=lambda link: link.time_ms).before if starts else None
+
 
 @dataclass(slots=True)
 class Continuity:
@@ -86,10 +100,13 @@ class Continuity:
         for coin in list(self._unsettled):
             chain = self._chains[coin]
             if now_s - chain.loose_since_s >= SETTLE_S or len(chain.loose) > MAX_LOOSE:
-                first = min(chain.loose, key=lambda link: link.time_ms)
-                found.append(Break(coin, chain.time_ms, chain.end, first.before))
-                chain.end = first.before
-                chain.advance()
+                start = chain.hole_ends_at()
+                if start is not None:
+                    found.append(Break(coin, chain.time_ms, chain.end, start))
+                    chain.end = start
+                    chain.advance()
+                else:
+                    chain.loose.clear()
                 chain.loose_since_s = now_s
             if not chain.loose:
                 self._unsettled.discard(coin)

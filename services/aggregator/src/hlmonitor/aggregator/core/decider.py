@@ -16,6 +16,7 @@ from hlmonitor.aggregator.core.triggers import Patience, Trigger, Verdict, judge
 from hlmonitor.aggregator.core.wallet import Wallet
 from hlmonitor.domain.decimals import ZERO
 from hlmonitor.domain.orders import OrderId
+from hlmonitor.domain.sizes import SizeBounds
 from hlmonitor.v1 import events_pb2, storage_pb2
 
 
@@ -27,6 +28,7 @@ class Decider:
     memory: Memory
     markets: Markets
     patience: Patience
+    sizes: SizeBounds = field(default_factory=SizeBounds)
     tally: Tally = field(default_factory=Tally)
     requests: list[Request] = field(default_factory=list)
     _due: list[tuple[float, OrderId, str]] = field(default_factory=list)
@@ -62,7 +64,7 @@ class Decider:
             number = wallet.take_number()
             taken = order.take(leg, number)
             decision = Decision(number, trigger, verdict.complete, now)
-            signal = build_signal(order, leg, taken, decision, wallet.account, self.markets)
+            signal = build_signal(order, leg, taken, decision, wallet.account, self.markets, self.sizes)
             unit = self.outbox.unit(order, signal.symbol)
             unit.signals.append(signal_row(signal))
             unit.taken.extend((held.digest, leg, number) for held in taken)

@@ -32,6 +32,7 @@ from hlmonitor.domain.orders import (
     order_of,
     twap_ref,
 )
+from hlmonitor.domain.sizes import SizeBounds
 from hlmonitor.domain.watch import WatchEntry
 from hlmonitor.v1 import events_pb2, storage_pb2
 
@@ -76,12 +77,13 @@ class Partition:
     patience: Patience = field(default_factory=Patience)
     remove_grace_s: float = 300.0
     memory: Memory = field(default_factory=Memory)
+    sizes: SizeBounds = field(default_factory=SizeBounds)
     wallets: dict[Address, Wallet] = field(default_factory=dict)
     decider: Decider = field(init=False)
 
     def __post_init__(self) -> None:
         """Give the decider the same memory and outbox."""
-        self.decider = Decider(self.outbox, self.memory, self.markets, self.patience)
+        self.decider = Decider(self.outbox, self.memory, self.markets, self.patience, self.sizes)
 
     def wallet(self, address: Address) -> Wallet:
         """The wallet's state, made when it is spoken of for the first time."""

@@ -92,6 +92,7 @@ def signal_row(signal: Signal) -> storage_pb2.SignalRow:
         direction=signal.direction.value,
         side=signal.side,
         position_rate=canonical(UNKNOWN_POSITION_RATE if signal.position_rate is None else signal.position_rate),
+        position_size=signal.position_size,
         close_rate=canonical(UNKNOWN_CLOSE_RATE if signal.close_rate is None else signal.close_rate),
         price=canonical(signal.price),
         size=canonical(signal.size),

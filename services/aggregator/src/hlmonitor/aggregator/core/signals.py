@@ -16,6 +16,7 @@ from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.decimals import PRICE_SCALE, RATE_SCALE, ZERO, rounded
 from hlmonitor.domain.fills import Leg, Part, is_spot
 from hlmonitor.domain.orders import Kind
+from hlmonitor.domain.sizes import PositionSize, SizeBounds
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +36,8 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     """`LONG` or `SHORT`."""
     position_rate: Decimal | None
     """Percent of the account's value: 15.5 is 15.5 %. None when the value is unknown."""
+    position_size: PositionSize | None
+    """The rate in a word. None when the rate is."""
     close_rate: Decimal | None
     """Share of the position that was closed, 0 to 1. None for an opening leg."""
     size: Decimal
@@ -88,6 +91,7 @@ def build_signal(
     decision: Decision,
     account: Account,
     markets: Markets,
+    sizes: SizeBounds,
 ) -> Signal:
     """The signal of the fills `taken` for a leg, which are in execution order and not empty."""
     parts = [(held, part) for held in taken if (part := held.part(leg))]
@@ -96,6 +100,7 @@ def build_signal(
     notional = sum((held.fill.px * part.sz for held, part in parts), ZERO)
     price = rounded(Fraction(notional) / Fraction(size), PRICE_SCALE)
     coin = order.ref.coin
+    position_rate = _position_rate(notional, account.value_for(coin, markets))
     return Signal(
         id=signal_id(order, leg, first[0]),
         number=decision.number,
@@ -105,7 +110,8 @@ def build_signal(
         coin_type=markets.coin_type_of(coin),
         direction=leg,
         side="LONG" if first[1].long else "SHORT",
-        position_rate=_position_rate(notional, account.value_for(coin, markets)),
+        position_rate=position_rate,
+        position_size=sizes.size_of(position_rate),
         close_rate=_close_rate(size, first[1].before) if leg is Leg.CLOSE else None,
         size=size,
         price=price,

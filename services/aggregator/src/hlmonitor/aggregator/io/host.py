@@ -175,6 +175,7 @@ class PartitionHost:
                 settings.patience,
                 settings.remove_grace,
                 Memory(self.shared.memory),
+                sizes=settings.size_bounds,
             )
             now = clock()
             partition.watch(self.entries, now)
