@@ -1,8 +1,9 @@
 """The engine: how each database is opened, and the two kinds of transaction that there are."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -116,10 +117,26 @@ def _with_driver(url: str) -> URL:
     return parsed.set(drivername=_DRIVERS[backend])
 
 
+class _RolledBackWhenClosed(sqlite3.Connection):
+    """A connection that holds no lock once it is closed.
+
+    A task that is cancelled leaves its statement behind, in a cycle that only the garbage collector breaks. With it
+    SQLite keeps a closed connection's transaction, and so its write lock, for everybody.
+    """
+
+    def close(self) -> None:
+        """Roll back, then close; twice is as good as once."""
+        with suppress(sqlite3.ProgrammingError):
+            self.rollback()
+        super().close()
+
+
 def _sqlite(url: URL, timeouts: Timeouts, pool_size: int) -> AsyncEngine:
     if url.database not in (None, "", ":memory:"):
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url, pool_size=pool_size, hide_parameters=True)
+    engine = create_async_engine(
+        url, pool_size=pool_size, hide_parameters=True, connect_args={"factory": _RolledBackWhenClosed}
+    )
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
 
     @event.listens_for(engine.sync_engine, "connect")
