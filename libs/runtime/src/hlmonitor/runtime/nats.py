@@ -46,6 +46,8 @@ class _Client(Client):
         for answer in self._resp_map.values():
             if not answer.done():
                 answer.set_exception(ConnectionReconnectingError())
+                # Who asked may have given up: an error that nobody retrieves would be logged at some later time.
+                answer.exception()
 
 
 @asynccontextmanager
