@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 from aggregates import START_MS, WHALE, Desk, FixedMarkets, fill_message
+from stored import Stored
 
 from hlmonitor.aggregator.core.acks import AckLedger
 from hlmonitor.aggregator.core.batch import Outbox
@@ -135,33 +136,13 @@ def _reborn(desk: Desk, *, watch_from_ms: int = 0) -> Desk:
     heir.partition = Partition(0, Outbox(0, 2), FixedMarkets())
     heir.partition.watch({WHALE: WatchEntry(address=WHALE, watch_from_ms=watch_from_ms)}, heir.now)
     restorer = Restorer(heir.partition, heir.now)
-    for item in stored(desk.batches):
+    storage = Stored()
+    for batch in desk.batches:
+        storage.apply(batch)
+    for item in storage.load():
         restorer.take(item)
     restorer.finish()
     return heir
-
-
-def stored(batches: list[storage_pb2.CommitBatch]) -> list[storage_pb2.LoadPartitionResponse]:
-    """What the writer's LoadPartition answers after these batches (the writer's own tests pin that it does)."""
-    fills: dict[bytes, storage_pb2.FillRow] = {}
-    finished: set[bytes] = set()
-    statuses: dict[bytes, storage_pb2.StatusRow] = {}
-    number = 0
-    for unit in (unit for batch in batches for unit in batch.units):
-        fills |= {row.digest: row for row in unit.fills}
-        for mark in unit.marks:
-            name = "close_number" if mark.leg == storage_pb2.LEG_CLOSE else "open_number"
-            setattr(fills[mark.digest], name, mark.number)
-        finished |= {row.order_id for row in unit.rows if row.finished}
-        statuses |= {row.order_id: row for row in unit.statuses}
-        number = max([number, *(row.number for row in unit.signals)])
-    known = b"".join(row.digest + row.order_id for row in fills.values() if row.order_id in finished)
-    return [
-        storage_pb2.LoadPartitionResponse(counter=storage_pb2.AddressCounter(address=WHALE, next_number=number + 1)),
-        storage_pb2.LoadPartitionResponse(known_fills=known),
-        *(storage_pb2.LoadPartitionResponse(fill=row) for row in fills.values() if row.order_id not in finished),
-        *(storage_pb2.LoadPartitionResponse(status=row) for row in statuses.values() if not row.resolved),
-    ]
 
 
 def test_new_owner_finishes_what_the_old_one_began() -> None:

@@ -1,0 +1,139 @@
+"""The writer's storage as the contract states it, in memory: commits in, what a new owner is told out.
+
+The writer's own tests pin that real databases do the same.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from hlmonitor.domain.fills import FillDigest
+from hlmonitor.domain.orders import OrderId
+from hlmonitor.v1 import storage_pb2
+
+Item = storage_pb2.LoadPartitionResponse
+
+
+class ContractError(AssertionError):
+    """A batch says what the contract forbids."""
+
+
+@dataclass
+class Stored:
+    """What is durable of one partition."""
+
+    epoch: int = 1
+    last_batch: int = 0
+    fills: dict[bytes, storage_pb2.FillRow] = field(default_factory=dict)
+    rows: dict[bytes, storage_pb2.OrderRow] = field(default_factory=dict)
+    statuses: dict[bytes, storage_pb2.StatusRow] = field(default_factory=dict)
+    signals: dict[str, storage_pb2.SignalRow] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    """Highest signal number per address."""
+    published: dict[str, int] = field(default_factory=dict)
+    """Stream sequence per signal id."""
+    watermarks: dict[tuple[str, int], storage_pb2.Watermark] = field(default_factory=dict)
+    gaps: list[storage_pb2.GapRow] = field(default_factory=list)
+
+    def acquire(self) -> int:
+        """A new owner: its epoch."""
+        self.epoch += 1
+        self.last_batch = 0
+        return self.epoch
+
+    def apply(self, batch: storage_pb2.CommitBatch) -> None:
+        """Commit a batch; one that was committed already changes nothing."""
+        if batch.epoch != self.epoch:
+            raise ContractError(f"epoch {batch.epoch} is not {self.epoch}")
+        if batch.number <= self.last_batch:
+            return
+        if batch.number != self.last_batch + 1:
+            raise ContractError(f"batch {batch.number} follows {self.last_batch}")
+        self.last_batch = batch.number
+        for unit in batch.units:
+            self._apply_unit(unit)
+        self._add([signal for unit in batch.units for signal in unit.signals])
+        self.watermarks |= {(row.address, row.feed): row for row in batch.watermarks}
+        self.gaps += batch.gaps
+        self.published |= {mark.signal_id: mark.published_seq for mark in batch.published}
+
+    def load(self, *, is_recent: Callable[[storage_pb2.FillRow], bool] = lambda _: True) -> list[Item]:
+        """What LoadPartition streams. `is_recent`: which finished fills lie above the watermark less the overlap."""
+        unfinished = {row.order_id for row in self.rows.values() if not row.finished}
+        with_row = {row.order_id for row in self.rows.values()}
+        held, known = [], b""
+        for row in self.fills.values():
+            is_open = row.order_id in unfinished or (row.order_id not in with_row and is_recent(row))
+            if is_open:
+                held.append(Item(fill=row))
+            elif is_recent(row):
+                known += row.digest + row.order_id
+        return [
+            *held,
+            *(Item(order=row) for row in self.rows.values() if not row.finished),
+            *(Item(status=row) for row in self.statuses.values()),
+            *(Item(unpublished=row) for row in self.signals.values() if row.signal_id not in self.published),
+            *(Item(watermark=row) for row in self.watermarks.values()),
+            *(Item(gap=row) for row in self.open_gaps()),
+            Item(known_fills=known),
+            *(Item(counter=self._counter(address)) for address in self.numbers),
+        ]
+
+    def open_gaps(self) -> Iterable[storage_pb2.GapRow]:
+        """The gaps whose last word is that they are open."""
+        last = {(row.address, row.feed, row.from_ms): row for row in self.gaps}
+        return [row for row in last.values() if row.state == "open"]
+
+    def known(self, digests: Iterable[bytes]) -> list[tuple[FillDigest, OrderId]]:
+        """Those of these fills that are stored, with their orders."""
+        return [(FillDigest(key), OrderId(self.fills[key].order_id)) for key in digests if key in self.fills]
+
+    def finished(self, order_ids: Iterable[bytes]) -> list[OrderId]:
+        """Those of these orders that have stored fills and no unfinished row."""
+        filled = {row.order_id for row in self.fills.values()}
+        unfinished = {row.order_id for row in self.rows.values() if not row.finished}
+        return [OrderId(key) for key in order_ids if key in filled and key not in unfinished]
+
+    def _apply_unit(self, unit: storage_pb2.OrderUnit) -> None:
+        for fill in unit.fills:
+            self.fills.setdefault(fill.digest, storage_pb2.FillRow.FromString(fill.SerializeToString()))
+        for mark in unit.marks:
+            self._mark(mark)
+        self.rows |= {row.order_key: row for row in unit.rows}
+        for status in unit.statuses:
+            if status.resolved:
+                self.statuses.pop(status.order_id, None)
+            else:
+                self.statuses[status.order_id] = status
+
+    def _mark(self, mark: storage_pb2.FillMark) -> None:
+        row = self.fills[mark.digest]
+        closes = mark.leg == storage_pb2.LEG_CLOSE
+        if row.HasField("close_number" if closes else "open_number"):
+            raise ContractError(f"signal {mark.number} takes a fill that a signal has")
+        if closes:
+            row.close_number = mark.number
+        else:
+            row.open_number = mark.number
+
+    def _add(self, signals: list[storage_pb2.SignalRow]) -> None:
+        fresh: dict[str, list[int]] = {}
+        for signal in signals:
+            if self.signals.setdefault(signal.signal_id, signal) != signal:
+                raise ContractError(f"other content under {signal.signal_id}")
+            fresh.setdefault(signal.address, []).append(signal.number)
+        for address, numbers in fresh.items():
+            last = self.numbers.get(address, 0)
+            if sorted(numbers) != list(range(last + 1, last + 1 + len(numbers))):
+                raise ContractError(f"numbers {numbers} follow {last}")
+            self.numbers[address] = last + len(numbers)
+
+    def _counter(self, address: str) -> storage_pb2.AddressCounter:
+        confirmed = [
+            (self.published[row.signal_id], row.number)
+            for row in self.signals.values()
+            if row.address == address and row.signal_id in self.published
+        ]
+        seq, number = max(confirmed, default=(0, 0))
+        return storage_pb2.AddressCounter(
+            address=address, next_number=self.numbers[address] + 1, published_seq=seq, published_number=number
+        )
