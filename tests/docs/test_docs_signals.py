@@ -20,8 +20,9 @@ from hlmonitor.aggregator.io.owner import Owner
 from hlmonitor.aggregator.io.query import Totals
 from hlmonitor.aggregator.io.status import HEARTBEAT_SUBJECT, StatusReporter
 from hlmonitor.domain.orders import Kind
+from hlmonitor.domain.sizes import MEDIUM_BELOW_PERCENT, SMALL_BELOW_PERCENT
 from hlmonitor.runtime.metrics import Metrics
-from hlmonitor.storage.original import MEDIUM_BELOW_PERCENT, SIGNAL_VIEW, SMALL_BELOW_PERCENT
+from hlmonitor.storage.original import SIGNAL_VIEW
 from hlmonitor.v1 import events_pb2, storage_pb2
 from hlmonitor.writer.core.voids import void_of
 

@@ -76,6 +76,7 @@ def signal(
         "direction": "open",
         "side": "LONG",
         "position_rate": "15.5",
+        "position_size": "Medium",
         "close_rate": "0",
         "price": "60000.1",
         "size": "0.5",

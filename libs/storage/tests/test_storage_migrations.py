@@ -54,11 +54,11 @@ async def assert_complete(url: str) -> None:
         assert await connection.run_sync(lacking) == {}
 
 
-def signal(rate: str = "12.3456") -> SignalValues:
+def signal(rate: str = "12.3456", size: str | None = "Medium", number: int = 1) -> SignalValues:
     return SignalValues(
-        signal_id="id-1",
+        signal_id=f"id-{number}",
         address=original.WALLET,
-        number=1,
+        number=number,
         subject="hl.signals.v1.x",
         payload=b'{"number":1}',
         partition_id=3,
@@ -69,6 +69,7 @@ def signal(rate: str = "12.3456") -> SignalValues:
         direction="open",
         side="LONG",
         position_rate=Decimal(rate),
+        position_size=size,
         close_rate=Decimal("0.5"),
         price=Decimal("60000.123456789012"),
         size=Decimal("99999999999.5"),
@@ -173,6 +174,37 @@ async def test_a_table_of_the_views_name_is_left_alone(database_url: str) -> Non
     await run(database_url, ["INSERT INTO hl_address_signal (position_size) VALUES ('Large')"])
     await migrate(database_url)
     assert await rows(database_url, "SELECT position_size FROM hl_address_signal") == [("Large",)]
+
+
+async def test_the_view_says_the_size_that_was_decided_and_null_when_it_was_unknown(database_url: str) -> None:
+    old_signal = original.SIGNAL_ROW.format(wallet=original.WALLET, rate="100")
+    await run(database_url, [*original.AUTO_MIGRATED, old_signal])
+    await migrate(database_url)
+    # Decided by other bounds than the default's, or before the column's rounding: the words win over the number.
+    decided = [signal("19.9999", "Medium", 1), signal("12", "Large", 2), signal("100", None, 3)]
+    async with opened(database_url) as database, database.write() as connection:
+        await signals.add(connection, decided)
+    sizes = await rows(database_url, "SELECT position_size FROM hl_address_signal ORDER BY id")
+    assert [size for (size,) in sizes] == ["Large", "Medium", "Large", None]
+
+
+async def test_signals_from_before_the_size_get_theirs_from_the_rate(database_url: str) -> None:
+    await migrate(database_url)
+    old = [signal("4.9", None, 1), signal("5", None, 2), signal("100", None, 3), signal("120", None, 4)]
+    async with opened(database_url) as database, database.write() as connection:
+        await signals.add(connection, old)
+    await run(
+        database_url,
+        [
+            "DROP VIEW hl_address_signal",
+            "ALTER TABLE hl_address_signals DROP COLUMN position_size",
+            "UPDATE hl_schema_version SET version_num = '0001'",
+        ],
+    )
+    await migrate(database_url)
+    await assert_complete(database_url)
+    sizes = await rows(database_url, "SELECT position_size FROM hl_address_signal ORDER BY id")
+    assert [size for (size,) in sizes] == ["Small", "Medium", None, "Large"]
 
 
 async def test_foreign_tables_are_never_made_or_changed(database_url: str) -> None:

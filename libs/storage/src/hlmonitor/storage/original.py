@@ -20,6 +20,7 @@ from sqlalchemy import (
     text,
 )
 
+from hlmonitor.domain.sizes import MEDIUM_BELOW_PERCENT, SMALL_BELOW_PERCENT
 from hlmonitor.storage.types import Amount, Body, Digest, Id, LegacyNumber, LocalTime, RawJson, SignedId, name
 
 metadata = MetaData()
@@ -138,6 +139,7 @@ hl_address_signals = Table(
     Column("published_seq", BigInteger),
     Column("partition_id", SmallInteger),
     Column("order_id", Digest),
+    Column("position_size", name(8)),
     Index("uidx_signal_id", "signal_id", unique=True),
     Index("idx_address", "address"),
     Index("idx_symbol", "symbol"),
@@ -150,17 +152,21 @@ hl_address_signals = Table(
 )
 
 SIGNAL_VIEW = "hl_address_signal"
-SMALL_BELOW_PERCENT = 5
-MEDIUM_BELOW_PERCENT = 20
-SIGNAL_VIEW_QUERY = f"""
-SELECT id, address, symbol, coin_type, asset_type, direction, side,
+SIZE_OF_RATE = f"""
     CASE WHEN position_rate + 0 < {SMALL_BELOW_PERCENT} THEN 'Small'
          WHEN position_rate + 0 < {MEDIUM_BELOW_PERCENT} THEN 'Medium'
-         ELSE 'Large' END AS position_size,
+         ELSE 'Large' END
+"""
+"""What a row without `position_size` gets: the rate in percent of the account, in three words.
+
+Adding zero makes SQLite, which holds these columns as text, compare numbers.
+"""
+SIGNAL_VIEW_QUERY = f"""
+SELECT id, address, symbol, coin_type, asset_type, direction, side,
+    CASE WHEN signal_id IS NULL THEN {SIZE_OF_RATE} ELSE position_size END AS position_size,
     position_rate, close_rate, price, size, created_at, expired_at, signal_id, number
 FROM hl_address_signals
 """  # noqa: S608 the numbers are constants above
-"""The table that the original's README shows: `position_rate` in percent of the account, told in three words.
-
-Adding zero makes SQLite, which holds these columns as text, compare numbers.
+"""The table that the original's README shows. Our rows say their own size, null when the account's value was unknown;
+for the original's rows it is worked out from the rate.
 """

@@ -31,6 +31,8 @@ class SignalValues(TypedDict):
     direction: str
     side: str
     position_rate: Decimal
+    position_size: str | None
+    """None when the account's value was unknown."""
     close_rate: Decimal
     price: Decimal
     size: Decimal
@@ -84,6 +86,7 @@ class Unpublished(NamedTuple):
     price: Decimal
     size: Decimal
     created_at: int
+    position_size: str | None = None
 
 
 class Kept(NamedTuple):

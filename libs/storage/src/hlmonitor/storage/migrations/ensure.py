@@ -3,6 +3,8 @@
 from sqlalchemy import Column, Connection, Table, inspect, text
 from sqlalchemy.schema import CreateColumn
 
+from hlmonitor.storage.original import SIGNAL_VIEW, SIGNAL_VIEW_QUERY
+
 
 def ensure_table(connection: Connection, table: Table) -> None:
     """Create the table, or give the one that is there the columns and indexes that it lacks.
@@ -33,6 +35,17 @@ def ensure_indexes(connection: Connection, table: Table) -> None:
     for index in table.indexes:
         if index.name not in names and tuple(column.name for column in index.columns) not in covered:
             index.create(connection)
+
+
+def ensure_signal_view(connection: Connection) -> None:
+    """Make the view of the signals as the model says, in the place of an older one."""
+    inspector = inspect(connection)
+    if SIGNAL_VIEW in inspector.get_view_names():
+        connection.execute(text(f"DROP VIEW {SIGNAL_VIEW}"))
+    elif inspector.has_table(SIGNAL_VIEW):
+        # An older version of the original had a table of this name. It keeps it.
+        return
+    connection.execute(text(f"CREATE VIEW {SIGNAL_VIEW} AS {SIGNAL_VIEW_QUERY}"))
 
 
 def type_of(connection: Connection, table: str, column: str) -> str:

@@ -89,6 +89,7 @@ def _signal(row: signals.Unpublished) -> storage_pb2.SignalRow:
         direction=row.direction,
         side=row.side,
         position_rate=canonical(row.position_rate),
+        position_size=row.position_size,
         close_rate=canonical(row.close_rate),
         price=canonical(row.price),
         size=canonical(row.size),

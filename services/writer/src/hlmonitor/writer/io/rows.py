@@ -145,6 +145,7 @@ def signal_values(row: storage_pb2.SignalRow, order_id: bytes, stamp: Stamp) -> 
         direction=row.direction,
         side=row.side,
         position_rate=_amount("signal.position_rate", row.position_rate),
+        position_size=row.position_size if row.HasField("position_size") else None,
         close_rate=_amount("signal.close_rate", row.close_rate),
         price=_amount("signal.price", row.price),
         size=_amount("signal.size", row.size),

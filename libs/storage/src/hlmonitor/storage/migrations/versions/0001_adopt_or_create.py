@@ -7,8 +7,7 @@ Revises:
 from alembic import op
 from sqlalchemy import Connection, Table, inspect, text
 
-from hlmonitor.storage.migrations.ensure import ensure_table, type_of
-from hlmonitor.storage.original import SIGNAL_VIEW, SIGNAL_VIEW_QUERY
+from hlmonitor.storage.migrations.ensure import ensure_signal_view, ensure_table, type_of
 from hlmonitor.storage.tables import metadata
 
 revision = "0001"
@@ -58,7 +57,7 @@ def upgrade() -> None:
         _make_rate_a_number(connection)
     for table in metadata.sorted_tables:
         ensure_table(connection, table)
-    _show_signals(connection)
+    ensure_signal_view(connection)
 
 
 def _widen(connection: Connection, table: Table) -> None:
@@ -85,13 +84,3 @@ def _make_rate_a_number(connection: Connection) -> None:
     steps = _RATE_STEPS[connection.dialect.name]
     for step in steps:
         connection.execute(text(step))
-
-
-def _show_signals(connection: Connection) -> None:
-    inspector = inspect(connection)
-    if SIGNAL_VIEW in inspector.get_view_names():
-        connection.execute(text(f"DROP VIEW {SIGNAL_VIEW}"))
-    elif inspector.has_table(SIGNAL_VIEW):
-        # An older version of the original had a table of this name. It keeps it.
-        return
-    connection.execute(text(f"CREATE VIEW {SIGNAL_VIEW} AS {SIGNAL_VIEW_QUERY}"))
