@@ -220,6 +220,19 @@ def test_fills_before_the_watch_are_summed_but_not_told() -> None:
     assert (signal["size"], signal["complete"], signal["start_position"]) == ("0.6", True, "0.4")
 
 
+def test_kind_does_not_hang_on_whether_a_fill_before_the_watch_came_first_or_last() -> None:
+    seen = []
+    early = {"sz": "0.4", "tid": 1, "time_ms": START_MS - 5, "dir": "Teleported Long"}
+    late = {"sz": "0.6", "tid": 2, "start_position": "0.4"}
+    for fills in ([early, late], [late, early]):
+        desk = Desk(watch_from_ms=START_MS)
+        desk.status()
+        for fields in fills:
+            desk.fill(**fields)
+        seen += [(signal["kind"], signal["size"]) for signal in desk.signals()]
+    assert seen == [("unknown", "0.6"), ("unknown", "0.6")]
+
+
 def test_timers_stand_still_while_a_wallet_catches_up() -> None:
     desk = Desk()
     desk.fill(sz="0.4")

@@ -77,6 +77,8 @@ class OrderState:
         self.cloid = self.cloid or held.fill.cloid
         self.last_fill_at_s = now_s
         self.received_at_ms = max(self.received_at_ms, held.received_at_ms)
+        if self.ref.kind is Kind.ORDER and kind_of(held.fill.dir) is Kind.UNKNOWN:
+            self.ref = replace(self.ref, kind=Kind.UNKNOWN)
         if held.uncounted:
             return
         for part in held.parts:
@@ -88,8 +90,6 @@ class OrderState:
                 self._pending.setdefault(part.leg, []).append(held)
                 if self.first_pending_at_s is None:
                     self.first_pending_at_s = now_s
-        if self.ref.kind is Kind.ORDER and kind_of(held.fill.dir) is Kind.UNKNOWN:
-            self.ref = replace(self.ref, kind=Kind.UNKNOWN)
 
     def take(self, leg: Leg, number: int) -> list[HeldFill]:
         """Mark what is pending of a leg as taken by a signal, and return it in execution order."""
