@@ -31,18 +31,37 @@ def test_chain_that_arrives_in_any_order_has_no_break() -> None:
         assert continuity.breaks(100) == []
 
 
-@given(st.lists(st.integers(-3, 3).filter(bool), min_size=1, max_size=12), st.randoms())
-def test_position_that_comes_back_to_where_it_was_is_no_break(sizes: list[int], shuffle: Random) -> None:
+@given(
+    sizes=st.lists(st.integers(-3, 3).filter(bool), min_size=1, max_size=12), shuffle=st.randoms(), seeded=st.booleans()
+)
+def test_position_that_comes_back_to_where_it_was_is_no_break(
+    *, sizes: list[int], shuffle: Random, seeded: bool
+) -> None:
     links, position = [], 0
     for at, size in enumerate(sizes):
         links.append(_fill(position, size, 1, tid=at))
         position += size
     shuffle.shuffle(links)
     continuity = Continuity()
-    continuity.seed("BTC", Decimal(0), START_MS)
+    if seeded:
+        continuity.seed("BTC", Decimal(0), START_MS)
     for link in links:
         continuity.add(link, 10)
-    assert continuity.breaks(100) == []
+    for second in range(12, 100, 2):
+        assert continuity.breaks(second) == []
+
+
+def test_fills_that_close_a_told_hole_are_no_second_break() -> None:
+    continuity = Continuity()
+    continuity.seed("BTC", Decimal(0), START_MS)
+    continuity.add(_fill(0, 1, 1, tid=1), 10)
+    continuity.add(_fill(3, 1, 4, tid=4), 10)
+    assert len(continuity.breaks(12)) == 1
+    for link in (_fill(2, 1, 3, tid=3), _fill(1, 1, 2, tid=2)):
+        continuity.add(link, 13)
+    assert continuity.breaks(15) == []
+    continuity.add(_fill(4, 1, 5, tid=5), 16)
+    assert continuity.breaks(30) == []
 
 
 @given(st.lists(st.integers(1, 5), min_size=3, max_size=12), st.data())
@@ -66,7 +85,7 @@ def test_break_is_recorded_and_read_again_over_both_feeds() -> None:
     desk.fill(oid=1, tid=1, sz="1")
     desk.fill(oid=2, tid=2, sz="1", start_position="3", time_ms=START_MS + 9)
     desk.status(oid=2)
-    desk.wait(3)
+    desk.wait(5)
     asked = [request for request in desk.partition.take_requests() if isinstance(request, BackfillRequest)]
     assert {request.feed for request in asked} == {events_pb2.FEED_USER_FILLS, events_pb2.FEED_USER_TWAP_SLICE_FILLS}
     assert {request.from_ms for request in asked} == {START_MS}

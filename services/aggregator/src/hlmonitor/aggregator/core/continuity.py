@@ -40,29 +40,62 @@ class _Link:
 
 @dataclass(slots=True)
 class _Chain:
+    coin: str
     end: Decimal
     time_ms: int
+    settled_ms: int
+    """What is older can only fill a hole that was told long ago, or repeat what led here."""
     loose: list[_Link] = field(default_factory=list)
     loose_since_s: float = 0.0
+    holes: list[_Link] = field(default_factory=list)
+    """Breaks that were told: fills may still come that close them."""
+    is_new: bool = False
+    """Where it begins is not known yet: the first fills are still arriving."""
+    _mark: tuple[float, int] = (float("-inf"), 0)
+
+    def settle(self, now_s: float) -> None:
+        """While nothing is loose, what was the end two seconds ago is settled."""
+        marked_s, marked_ms = self._mark
+        if now_s - marked_s >= SETTLE_S:
+            self.settled_ms = max(self.settled_ms, marked_ms)
+            self.holes = [hole for hole in self.holes if hole.time_ms >= self.settled_ms]
+            self._mark = (now_s, self.time_ms)
 
     def advance(self) -> None:
         """Append every loose link that fits."""
+        if self.is_new:
+            return
         while (link := next((link for link in self.loose if link.before == self.end), None)) is not None:
             self.loose.remove(link)
             self.end, self.time_ms = link.after, max(self.time_ms, link.time_ms)
 
-    def hole_ends_at(self) -> Decimal | None:
-        """Where the loose links begin; None when they only lead in circles, back to a position that was passed.
+    def resume_behind_hole(self) -> Break | None:
+        """Go on where the loose links begin; None when they only lead in circles, back to what was passed.
 
         A position that returns to where it was makes the order of links ambiguous, but whatever order was taken, a walk
-        without holes leaves nothing but circles over.
+        without holes leaves nothing but circles over. A told hole counts as walked.
         """
         surplus: Counter[Decimal] = Counter()
         for link in self.loose:
             surplus[link.before] += 1
             surplus[link.after] -= 1
+        for hole in self.holes:
+            surplus[hole.before] -= 1
+            surplus[hole.after] += 1
         starts = [link for link in self.loose if surplus[link.before] > 0]
-        return min(starts, key=lambda link: link.time_ms).before if starts else None
+        if not starts and not self.is_new:
+            self.loose.clear()
+            return None
+        start = min(starts or self.loose, key=lambda link: link.time_ms)
+        if self.is_new:
+            self.is_new, self.end, self.time_ms = False, start.before, start.time_ms
+            self.advance()
+            return None
+        found = Break(self.coin, self.time_ms, self.end, start.before)
+        self.holes.append(_Link(self.end, start.before, max(self.time_ms, start.time_ms)))
+        self.end = start.before
+        self.advance()
+        return found
 
 
 @dataclass(slots=True)
@@ -74,19 +107,20 @@ class Continuity:
 
     def seed(self, coin: str, position: Decimal, time_ms: int) -> None:
         """The last position that is stored."""
-        self._chains[coin] = _Chain(position, time_ms)
+        self._chains[coin] = _Chain(coin, position, time_ms, time_ms)
 
     def add(self, fill: Fill, now_s: float) -> None:
-        """A new fill. What is older than the chain's end can only fill a hole that was told already."""
+        """A new fill."""
         chain = self._chains.get(fill.coin)
         after = fill.start_position + signed_size(fill)
         if chain is None:
-            self._chains[fill.coin] = _Chain(after, fill.time_ms)
-            return
-        if fill.time_ms < chain.time_ms:
-            return
+            start = fill.start_position
+            chain = self._chains[fill.coin] = _Chain(fill.coin, start, fill.time_ms, fill.time_ms, is_new=True)
         if not chain.loose:
             chain.loose_since_s = now_s
+            chain.settle(now_s)
+        if fill.time_ms < chain.settled_ms:
+            return
         chain.loose.append(_Link(fill.start_position, after, fill.time_ms))
         chain.advance()
         if chain.loose:
@@ -100,13 +134,8 @@ class Continuity:
         for coin in list(self._unsettled):
             chain = self._chains[coin]
             if now_s - chain.loose_since_s >= SETTLE_S or len(chain.loose) > MAX_LOOSE:
-                start = chain.hole_ends_at()
-                if start is not None:
-                    found.append(Break(coin, chain.time_ms, chain.end, start))
-                    chain.end = start
-                    chain.advance()
-                else:
-                    chain.loose.clear()
+                if hole := chain.resume_behind_hole():
+                    found.append(hole)
                 chain.loose_since_s = now_s
             if not chain.loose:
                 self._unsettled.discard(coin)

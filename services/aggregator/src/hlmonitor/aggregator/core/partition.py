@@ -113,6 +113,8 @@ class Partition:
         ref = order_of(fill)
         identity = order_id(ref)
         order = wallet.orders.get(identity)
+        if ref.is_system:
+            self._note_system(wallet, fill)
         if (order and digest in order.fills) or self.memory.order_of(digest) is not None:
             tally.duplicates += 1
             if order and not order.fills:
@@ -123,13 +125,11 @@ class Partition:
             # Older than the watch: only an order that goes on after it needs such a fill, for its sum.
             tally.effects["ignored"] += 1
             return
-        if ref.is_system:
-            self._note_system(wallet, fill)
         order = order or self._revive_or_open(wallet, ref, now)
         held = hold(digest, fill, raw, received_at_ms, uncounted=uncounted)
         self.memory.taken_in(digest)
         self._count(fill, tuple(part.leg for part in held.parts), uncounted=uncounted)
-        if not is_spot(fill.coin):
+        if not uncounted and not is_spot(fill.coin):
             wallet.continuity.add(fill, now.mono_s)
         order.add(held, now.mono_s)
         self.outbox.unit(order, self.markets.symbol_of(ref.coin)).fills[digest] = held
