@@ -1,7 +1,9 @@
 """Decimal maths: exact, and rounded half-even only where a scale is stated."""
 
+from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from fractions import Fraction
+from functools import reduce
 
 ZERO = Decimal(0)
 PRICE_SCALE = 12
@@ -12,7 +14,7 @@ RATE_SCALE = 9
 MAX_DIGITS = 24
 """Significant digits of an amount that we take; the venue's have at most about 20.
 
-Python's decimals keep 28 digits, so sums of thousands of such amounts are exact.
+Python's decimals keep 28 digits: sums and products of amounts need `total` and `product` to be exact.
 """
 
 _MAX_DECIMALS = 18
@@ -41,6 +43,16 @@ def parse_amount(text: str) -> Decimal:
     if not isinstance(exponent, int) or len(digits) > MAX_DIGITS or not -_MAX_DECIMALS <= exponent <= MAX_DIGITS:
         raise AmountError(f"{text!r} is not an amount of at most {MAX_DIGITS} digits and {_MAX_DECIMALS} decimals")
     return value
+
+
+def total(values: Iterable[Decimal]) -> Decimal:
+    """The exact sum of amounts, or of products of two."""
+    return reduce(_WIDE.add, values, ZERO)
+
+
+def product(left: Decimal, right: Decimal) -> Decimal:
+    """The exact product of two amounts."""
+    return _WIDE.multiply(left, right)
 
 
 def rounded(value: Fraction, scale: int) -> Decimal:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from hlmonitor.domain.decimals import ZERO
+from hlmonitor.domain.decimals import ZERO, product, total
 from hlmonitor.domain.fills import Fill, FillDigest, Leg, Part, Side, split
 from hlmonitor.domain.orders import Kind, OrderId, OrderRef, TerminalStatus, kind_of
 
@@ -73,7 +73,7 @@ class OrderState:
     def add(self, held: HeldFill, now_s: float) -> None:
         """Take a fill in. The caller knows that it is new."""
         self.fills[held.digest] = held
-        self.filled += held.fill.sz
+        self.filled = total((self.filled, held.fill.sz))
         self.cloid = self.cloid or held.fill.cloid
         self.last_fill_at_s = now_s
         self.received_at_ms = max(self.received_at_ms, held.received_at_ms)
@@ -83,8 +83,8 @@ class OrderState:
             return
         for part in held.parts:
             totals = self.totals.setdefault(part.leg, LegTotals(part.long))
-            totals.size += part.sz
-            totals.notional += part.sz * held.fill.px
+            totals.size = total((totals.size, part.sz))
+            totals.notional = total((totals.notional, product(part.sz, held.fill.px)))
             totals.last_received_at_ms = max(totals.last_received_at_ms, held.received_at_ms)
             if part.leg not in held.taken:
                 self._pending.setdefault(part.leg, []).append(held)
@@ -109,7 +109,7 @@ class OrderState:
     def unemitted(self) -> Decimal:
         """Size that no signal took yet, in coin units."""
         parts = ((held, leg) for leg, helds in self._pending.items() for held in helds)
-        return sum((part.sz for held, leg in parts if (part := held.part(leg))), ZERO)
+        return total(part.sz for held, leg in parts if (part := held.part(leg)))
 
     @property
     def is_whole(self) -> bool:

@@ -13,7 +13,7 @@ from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.orders import HeldFill, OrderState
 from hlmonitor.aggregator.core.triggers import Trigger
 from hlmonitor.domain.addresses import Address
-from hlmonitor.domain.decimals import PRICE_SCALE, RATE_SCALE, ZERO, rounded
+from hlmonitor.domain.decimals import PRICE_SCALE, RATE_SCALE, ZERO, product, rounded, total
 from hlmonitor.domain.fills import Leg, Part, is_spot
 from hlmonitor.domain.orders import Kind
 from hlmonitor.domain.sizes import PositionSize, SizeBounds
@@ -96,8 +96,8 @@ def build_signal(
     """The signal of the fills `taken` for a leg, which are in execution order and not empty."""
     parts = [(held, part) for held in taken if (part := held.part(leg))]
     first, last = parts[0], parts[-1]
-    size = sum((part.sz for _, part in parts), ZERO)
-    notional = sum((held.fill.px * part.sz for held, part in parts), ZERO)
+    size = total(part.sz for _, part in parts)
+    notional = total(product(held.fill.px, part.sz) for held, part in parts)
     price = rounded(Fraction(notional) / Fraction(size), PRICE_SCALE)
     coin = order.ref.coin
     position_rate = _position_rate(notional, account.value_for(coin, markets))
@@ -126,7 +126,7 @@ def build_signal(
         notional_usd=notional,
         fee=rounded(sum((_fee(held, part) for held, part in parts), Fraction(0)), PRICE_SCALE),
         fee_token=first[0].fill.fee_token,
-        closed_pnl=sum((_closed_pnl(held, leg) for held, _ in parts), ZERO),
+        closed_pnl=total(_closed_pnl(held, leg) for held, _ in parts),
         start_position=first[1].before,
         end_position=last[1].after,
         leverage=account.leverage_of(coin),
