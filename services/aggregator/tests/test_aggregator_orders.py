@@ -1,4 +1,4 @@
-from aggregates import START_MS, Desk
+from aggregates import START_MS, WHALE, Desk
 
 from hlmonitor.v1 import events_pb2
 
@@ -27,6 +27,15 @@ def test_status_before_fills_waits_for_them() -> None:
     desk.fill(sz="0.6", tid=2, start_position="0.4")
     (signal,) = desk.signals()
     assert (signal["size"], signal["complete"], signal["trigger"]) == ("1", True, "status")
+
+
+def test_price_of_very_long_numbers_is_exact() -> None:
+    desk = Desk()
+    desk.fill(sz="1000000000000.00000001", px="9876543210.12345678", tid=1)
+    desk.fill(sz="0.00000001", px="0.00000001", tid=2, start_position="1000000000000.00000001")
+    desk.status(orig_sz="1000000000000.00000002")
+    (signal,) = desk.signals()
+    assert signal["notional_usd"] == "9876543210123456780098.7654321012345679"
 
 
 def test_repeated_first_fill_counts_once() -> None:
@@ -181,6 +190,21 @@ def test_status_for_the_id_of_a_liquidation_is_no_order() -> None:
         desk.wait(15)
         assert [signal["kind"] for signal in desk.signals()] == ["liquidation"]
         assert [gap for batch in desk.batches for gap in batch.gaps] == []
+
+
+def test_status_for_the_id_of_a_liquidation_that_is_told_already_is_taken_back() -> None:
+    desk = Desk()
+    liquidation = {"sz": "2", "start_position": "2", "oid": 9, "side": SELL, "dir": "Liquidated Cross Long"}
+    desk.fill(**liquidation)
+    desk.wait(2)
+    # A new owner knows the fill's identity, not the order id that it came with.
+    desk.partition.wallet(WHALE).system_oids.clear()
+    desk.status(oid=9, orig_sz="2")
+    desk.wait(2)
+    desk.fill(**liquidation)
+    desk.wait(15)
+    assert [signal["kind"] for signal in desk.signals()] == ["liquidation"]
+    assert [gap for batch in desk.batches for gap in batch.gaps] == []
 
 
 def test_maker_hit_by_a_twap_slice_belongs_to_its_own_order() -> None:
