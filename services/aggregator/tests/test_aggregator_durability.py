@@ -177,6 +177,17 @@ def test_new_owner_repeats_no_signal() -> None:
     assert [gap for batch in heir.batches for gap in batch.gaps] == []
 
 
+def test_new_owner_waits_for_nothing_of_an_order_that_ended_before_the_watch() -> None:
+    desk = Desk(watch_from_ms=START_MS)
+    desk.status()
+    desk.fill(time_ms=START_MS - 5)
+    heir = _reborn(desk, watch_from_ms=START_MS)
+    assert heir.partition.wallets[WHALE].orders == {}
+    heir.fill(time_ms=START_MS - 5)
+    heir.status()
+    assert (heir.partition.wallets[WHALE].orders, heir.signals()) == ({}, [])
+
+
 def test_new_owner_of_a_partial_sends_just_the_remainder() -> None:
     desk = Desk(order_timeout_s=5)
     desk.fill(sz="0.4", tid=1)

@@ -61,6 +61,11 @@ class Restorer:
         """Everything was taken: judge each order, so that its timers run from now."""
         for wallet in self.partition.wallets.values():
             for order in list(wallet.orders.values()):
+                if order.status is None and all(held.uncounted for held in order.fills.values()):
+                    # Only its end let such fills be stored, and its status is resolved: it has no row to say so.
+                    del wallet.orders[order.id]
+                    self.partition.memory.remember(order)
+                    continue
                 self.partition.decider.decide(wallet, order, self.now)
 
     def _fill(self, row: storage_pb2.FillRow) -> None:
