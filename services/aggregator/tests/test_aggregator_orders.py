@@ -177,6 +177,8 @@ def test_liquidation_closes_one_second_after_its_last_fill() -> None:
     (signal,) = desk.signals()
     assert (signal["kind"], signal["size"], signal["close_rate"], signal["complete"]) == ("liquidation", "2", "1", True)
     assert signal["oid"] < 0
+    rows = [row for batch in desk.batches for unit in batch.units for row in unit.rows]
+    assert [(row.order_status, row.finished) for row in rows] == [("open", False), ("filled", True)]
 
 
 def test_status_for_the_id_of_a_liquidation_is_no_order() -> None:

@@ -46,7 +46,7 @@ def order_row(
         coin=order.ref.coin,
         total_size=canonical(totals.size),
         weighted_avg_px=canonical(rounded(Fraction(totals.notional) / Fraction(totals.size), STORED_SCALE)),
-        order_status=order.status.status if order.status else "open",
+        order_status=_status(order, finished=finished),
         last_fill_time_s=totals.last_received_at_ms // 1000,
         signal_sent=leg not in order.pending_legs,
         finished=finished,
@@ -98,6 +98,13 @@ def signal_row(signal: Signal) -> storage_pb2.SignalRow:
         size=canonical(signal.size),
         decided_at_ms=signal.decided_at_ms,
     )
+
+
+def _status(order: OrderState, *, finished: bool) -> str:
+    if order.status:
+        return order.status.status
+    # The venue tells no status of its own orders: when all of one was seen, it is what the original calls filled.
+    return "filled" if finished and order.ref.is_system else "open"
 
 
 def _direction(coin: str, leg: Leg, totals: LegTotals) -> str:
