@@ -1,0 +1,117 @@
+"""Everything of ours, and NATS, is broken while trading goes on: nothing may be missing, doubled or wrong then."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from world import World, config, running_world
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(150)]
+
+TRADE_S = 3.0
+"""Trading before, between and after the blows."""
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with running_world(config(tmp_path)) as found:
+        await found.watch_whales()
+        await asyncio.sleep(TRADE_S)
+        yield found
+
+
+async def test_one_blow_after_the_other_loses_and_doubles_nothing(world: World) -> None:
+    for name in ("aggregator-1", "gateway-2", "writer"):
+        await kill_and_start(world, name)
+    world.stack.nats.kill()
+    await asyncio.sleep(2)
+    await asyncio.to_thread(world.stack.nats.start)
+    world.stack["aggregator-2"].pause()
+    await asyncio.sleep(6)
+    world.stack["aggregator-2"].resume()
+    await asyncio.sleep(TRADE_S)
+    await world.settled_verdict(crashed=True)
+
+
+async def kill_and_start(world: World, name: str) -> None:
+    service = world.stack[name]
+    service.kill()
+    await asyncio.sleep(2)
+    service.start()
+    await service.ready()
+    await asyncio.sleep(1)
+
+
+@pytest.mark.slow
+async def test_a_killed_aggregator_loses_and_doubles_nothing(world: World) -> None:
+    aggregator = world.stack["aggregator-1"]
+    aggregator.kill()
+    await asyncio.sleep(3)
+    aggregator.start()
+    await aggregator.ready()
+    await asyncio.sleep(TRADE_S)
+    await world.settled_verdict(crashed=True)
+
+
+@pytest.mark.slow
+async def test_a_killed_writer_loses_and_doubles_nothing(world: World) -> None:
+    writer = world.stack["writer"]
+    writer.kill()
+    await asyncio.sleep(3)
+    writer.start()
+    await writer.ready()
+    await asyncio.sleep(TRADE_S)
+    await world.settled_verdict()
+
+
+@pytest.mark.slow
+async def test_a_killed_nats_server_loses_and_doubles_nothing(world: World) -> None:
+    world.stack.nats.kill()
+    await asyncio.sleep(3)
+    await asyncio.to_thread(world.stack.nats.start)
+    await asyncio.sleep(2 * TRADE_S)
+    await world.settled_verdict(crashed=True)
+
+
+@pytest.mark.slow
+async def test_a_killed_gateway_loses_and_doubles_nothing(world: World) -> None:
+    gateway = world.stack["gateway-1"]
+    gateway.kill()
+    await asyncio.sleep(3)
+    gateway.start()
+    await gateway.ready()
+    await asyncio.sleep(TRADE_S)
+    await world.settled_verdict()
+
+
+@pytest.mark.slow
+async def test_a_frozen_aggregator_that_wakes_up_as_a_second_owner_does_no_harm(world: World) -> None:
+    aggregator = world.stack["aggregator-1"]
+    aggregator.pause()
+    await asyncio.sleep(6)
+    aggregator.resume()
+    await asyncio.sleep(TRADE_S)
+    await world.settled_verdict(crashed=True)
+
+
+async def test_connections_cut_all_at_once_and_every_fault_of_the_venue_change_nothing(world: World) -> None:
+    await world.market.inject({"duplicate": 0.2, "reorder": 0.2, "split": 0.3, "status_first": True})
+    for _ in range(2):
+        await asyncio.sleep(TRADE_S)
+        await world.stack.control("disconnect", {"all": True})
+    await asyncio.sleep(TRADE_S)
+    await world.settled_verdict()
+
+
+async def test_aggregators_that_join_and_leave_under_load_hand_over_without_a_trace(tmp_path: Path) -> None:
+    async with running_world(config(tmp_path, aggregators=3)) as world:
+        await world.stack["aggregator-3"].terminate()
+        await world.watch_whales()
+        await asyncio.sleep(TRADE_S)
+        world.stack["aggregator-3"].start()
+        await world.stack["aggregator-3"].ready()
+        await asyncio.sleep(TRADE_S)
+        assert await world.stack["aggregator-3"].terminate() == 0
+        await asyncio.sleep(TRADE_S)
+        await world.settled_verdict()
