@@ -89,7 +89,7 @@ doctor: setup ## check everything that the system depends on, and say what to do
 	@exec $(BIN)/python scripts/run.py $(VENUE) hlmon doctor
 
 .PHONY: docs
-docs: setup ## write the references in docs/ again from the settings and metrics
+docs: setup ## write the generated pages of docs/ again from the code and the examples
 	@$(BIN)/python scripts/generate_docs.py
 
 .PHONY: clean

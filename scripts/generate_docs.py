@@ -1,7 +1,7 @@
-"""`make docs`: write docs/settings.md and docs/metrics.md from the code; `--check` only says whether they are so."""
+"""`make docs`: write the generated pages of docs/ from code and tests; `--check` only says whether they are so."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
 from typing import Final, Literal, get_args, get_origin
@@ -19,6 +19,12 @@ from hlmonitor.runtime.metrics import COUNTERS, GAUGES, HISTOGRAMS, MetricDef
 from hlmonitor.runtime.settings import ServiceSettings
 from hlmonitor.simulator.settings import SimulatorSettings
 from hlmonitor.writer.settings import WriterSettings
+
+# The examples of the rules are tests: they stand where tests find them.
+sys.path.append(str(ROOT / "tests" / "support"))
+
+import semantics
+from semantics_examples import RULES
 
 GENERATED: Final = "<!-- Written by `make docs`. Change the code, not this file. -->"
 
@@ -162,9 +168,10 @@ def _metrics_table(definitions: tuple[MetricDef, ...]) -> Iterator[str]:
         yield f"| `hl_monitor_{metric.name}` | {labels} | {metric.help}{buckets} |\n"
 
 
-PAGES: Final = {
+PAGES: Final[dict[Path, Callable[[], str]]] = {
     ROOT / "docs" / "settings.md": settings_page,
     ROOT / "docs" / "metrics.md": metrics_page,
+    ROOT / "docs" / "semantics.md": lambda: semantics.page(RULES),
 }
 
 
