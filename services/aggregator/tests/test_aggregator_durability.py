@@ -188,6 +188,18 @@ def test_new_owner_waits_for_nothing_of_an_order_that_ended_before_the_watch() -
     assert (heir.partition.wallets[WHALE].orders, heir.signals()) == ({}, [])
 
 
+def test_new_owner_goes_on_with_an_order_that_had_finished_in_the_batch_of_its_late_fill() -> None:
+    desk = Desk()
+    fields = {"side": events_pb2.SIDE_SELL, "dir": "Liquidated Cross Long"}
+    desk.fill(tid=1, start_position="2", **fields)
+    desk.wait(2)
+    desk.fill(tid=2, start_position="1", **fields)
+    heir = _reborn(desk)
+    heir.wait(2)
+    (signal,) = heir.signals()
+    assert (signal["size"], signal["number"]) == ("1", 2)
+
+
 def test_new_owner_of_a_partial_sends_just_the_remainder() -> None:
     desk = Desk(order_timeout_s=5)
     desk.fill(sz="0.4", tid=1)

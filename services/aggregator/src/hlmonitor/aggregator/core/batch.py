@@ -76,6 +76,10 @@ class Outbox:
         draft = self._units.get(order.id)
         if draft is None:
             draft = self._units[order.id] = UnitDraft(order, symbol)
+        elif draft.order is not order:
+            # The order had finished in this batch and goes on: a late fill came.
+            order.status_stored = draft.order.status_stored
+            draft.order, draft.finished, draft.status_changed = order, False, order.status is not None
         return draft
 
     def finish(self, order: OrderState, symbol: str) -> None:
