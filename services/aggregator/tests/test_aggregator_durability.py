@@ -200,6 +200,21 @@ def test_new_owner_goes_on_with_an_order_that_had_finished_in_the_batch_of_its_l
     assert (signal["size"], signal["number"]) == ("1", 2)
 
 
+def test_new_owner_knows_the_status_of_an_order_that_a_late_fill_opened_again() -> None:
+    desk = Desk()
+    desk.fill(sz="0.4", tid=1)
+    desk.status()
+    desk.wait(11)
+    desk.commit()
+    desk.fill(sz="0.3", tid=2, start_position="0.4")
+    heir = _reborn(desk)
+    heir.wait(11)
+    (signal,) = heir.signals()
+    assert (signal["size"], signal["trigger"], signal["status"]) == ("0.3", "grace", "filled")
+    assert heir.partition.wallets[WHALE].orders == {}
+    assert all(row.resolved for batch in heir.batches for unit in batch.units for row in unit.statuses)
+
+
 def test_new_owner_of_a_partial_sends_just_the_remainder() -> None:
     desk = Desk(order_timeout_s=5)
     desk.fill(sz="0.4", tid=1)

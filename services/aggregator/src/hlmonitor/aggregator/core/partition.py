@@ -132,7 +132,11 @@ class Partition:
         if not uncounted and not is_spot(fill.coin):
             wallet.continuity.add(fill, now.mono_s)
         order.add(held, now.mono_s)
-        self.outbox.unit(order, self.markets.symbol_of(ref.coin)).fills[digest] = held
+        unit = self.outbox.unit(order, self.markets.symbol_of(ref.coin))
+        unit.fills[digest] = held
+        if order.is_revived and order.status and not order.status_stored:
+            # It was resolved when the order had finished; the next owner needs it again.
+            unit.status_changed = True
         self.decider.decide(wallet, order, now)
 
     def status(self, status: StatusInput, received_at_ms: int, now: Now) -> None:
