@@ -104,3 +104,11 @@ FAULTS ?=
 .PHONY: demo
 demo: setup ## everything on this machine against simulated whales; DURATION=30 ends with a verdict
 	@$(BIN)/python -m hlmonitor.demo --duration $(DURATION) --whales $(WHALES) --seed $(SEED) --faults "$(FAULTS)"
+
+EXAMPLES ?= 2000
+
+.PHONY: property
+property: setup ## signals of random orders against the oracle; EXAMPLES=100000, SEED=the one that was printed
+	@seed=$(if $(filter file,$(origin SEED)),$$RANDOM$$RANDOM,$(SEED)); \
+		echo "$(EXAMPLES) examples of each property; to draw the same ones: make property EXAMPLES=$(EXAMPLES) SEED=$$seed"; \
+		EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/property --hypothesis-seed=$$seed

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import msgspec
 from harness import ORDER_TIMEOUT_S, TWAP_FEED, Knowledge, World
 from market import Told
-from oracle import Execution, TrueOrder, pieces, signal_of, whole_signals
+from oracle import Execution, TrueOrder, half_even, pieces, signal_of, whole_signals
 
 from hlmonitor.domain.watch import WatchEntry
-from hlmonitor.v1 import events_pb2
+from hlmonitor.v1 import events_pb2, storage_pb2
 
 GRACE_S = 10.0
 QUIET_S = 1.0
+STORED_DECIMALS = 18
 BACKFILL_S = 2.0
 """What asking for missing fills takes at most, the harness answering at once."""
 
@@ -132,6 +133,7 @@ def _check_whole_orders(world: World, sent: list[Sent], settled_s: float) -> Non
         assert [(one.leg, list(one.taken)) for one in mine] == expected, f"{order} gave {mine}"
         for signal in mine:
             _check_whole(signal, order)
+            _check_row(world, signal)
         assert not [
             gap
             for gap in world.stored.gaps
@@ -149,6 +151,20 @@ def _check_whole(signal: Sent, order: TrueOrder) -> None:
         "trigger": "system" if order.is_system else "status",
         "status": None if order.is_system or order.end is None else order.end.text,
     }, f"{says} of {order}"
+
+
+def _check_row(world: World, signal: Sent) -> None:
+    leg = storage_pb2.LEG_CLOSE if signal.leg == "close" else storage_pb2.LEG_OPEN
+    oid = signal.says["oid"]
+    (row,) = [row for row in world.stored.rows.values() if row.oid == oid and row.leg == leg]
+    shares = [(one, pieces(signal.order.coin, one)[signal.leg].size) for one in signal.taken]
+    size = sum((share for _, share in shares), Fraction(0))
+    mean = sum((one.px * share for one, share in shares), Fraction(0)) / size
+    assert (row.address, row.coin) == (signal.order.address, signal.order.coin)
+    assert Fraction(row.total_size) == size, row
+    assert Fraction(row.weighted_avg_px) == half_even(mean, STORED_DECIMALS), row
+    assert row.finished, row
+    assert row.signal_sent, row
 
 
 def _is_whole(world: World, order: TrueOrder, known: Knowledge, settled_s: float) -> bool:

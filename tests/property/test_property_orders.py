@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from checks import finish
 from happenings import CALM, HASTE, Happening
 from harness import World
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from market import Market
@@ -14,6 +14,7 @@ from strategies import markets, step, watch_lists
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.watch import WatchEntry
 
+PROFILE = settings.get_profile("oracle")
 lags_ms = st.sampled_from((0, 120_000))
 
 
@@ -24,6 +25,7 @@ def _deliver(data: st.DataObject, world: World, happenings: Mapping[str, Happeni
     finish(world)
 
 
+@PROFILE
 @given(data=st.data(), market=markets(), entries=watch_lists(), lag_ms=lags_ms, forgets=st.booleans())
 def test_any_arrival_duplication_framing_and_restart_gives_the_oracles_signals(
     *, data: st.DataObject, market: Market, entries: dict[Address, WatchEntry], lag_ms: int, forgets: bool
@@ -31,6 +33,7 @@ def test_any_arrival_duplication_framing_and_restart_gives_the_oracles_signals(
     _deliver(data, World(market, entries, lag_ms, forgets), CALM)
 
 
+@PROFILE
 @given(data=st.data(), market=markets(), entries=watch_lists(), lag_ms=lags_ms, forgets=st.booleans())
 def test_partials_timeouts_and_gaps_tell_every_fill_once(
     *, data: st.DataObject, market: Market, entries: dict[Address, WatchEntry], lag_ms: int, forgets: bool
@@ -69,3 +72,4 @@ class Machine(RuleBasedStateMachine):
 
 
 TestMachine = Machine.TestCase
+TestMachine.settings = settings(PROFILE, stateful_step_count=40)
