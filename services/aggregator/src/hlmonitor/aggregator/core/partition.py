@@ -100,7 +100,11 @@ class Partition:
     def watch(self, entries: Mapping[Address, WatchEntry], now: Now) -> None:
         """Take over the watch list's entries of this partition; a vanished wallet is flushed."""
         for address, entry in entries.items():
-            self.wallet(address).entry = entry
+            wallet = self.wallet(address)
+            before, wallet.entry = wallet.entry, entry
+            if before and before.order_timeout_s != entry.order_timeout_s:
+                for order in list(wallet.orders.values()):
+                    self.decider.decide(wallet, order, now)
         for address in [known for known, wallet in self.wallets.items() if wallet.entry and known not in entries]:
             self._drop(self.wallets[address], now)
 
