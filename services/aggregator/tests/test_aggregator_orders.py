@@ -90,3 +90,12 @@ def test_same_signals_for_any_order_of_fills_within_a_millisecond() -> None:
         (signal,) = desk.signals()
         seen.add((signal["id"], signal["start_position"], signal["end_position"]))
     assert seen == {(f"{desk.rows[0].address}:BTC:1:open:{START_MS}-9", "0", "6")}
+
+
+def test_shorter_timeout_holds_for_orders_that_wait_already() -> None:
+    for timeout_s in (0.0, 5.0):
+        desk = Desk()
+        desk.fill(sz="0.4")
+        desk.wait(10)
+        desk.watch(order_timeout_s=timeout_s)
+        assert [signal["trigger"] for signal in desk.signals()] == ["timeout"]
