@@ -16,6 +16,9 @@ LOAD_TIMEOUT_S = 60.0
 REPLY_TIMEOUT_S = 15.0
 """Without any reply for this long while batches wait, the stream is thought dead and opened anew."""
 
+# A call that the writer has ended answers a write with one of the last two.
+_BROKEN = (grpc.aio.AioRpcError, TimeoutError, asyncio.InvalidStateError, grpc.aio.UsageError)
+
 
 class StaleEpochError(Exception):
     """Another owner has acquired the partition."""
@@ -104,7 +107,7 @@ class StorageClient:
         while True:
             try:
                 await self._stream()
-            except (grpc.aio.AioRpcError, TimeoutError) as error:
+            except _BROKEN as error:
                 self._failed("commit_stream_broken", error)
             await asyncio.sleep(RETRY_S)
 
@@ -114,19 +117,19 @@ class StorageClient:
         for pending in self._pending.values():
             self._outgoing.put_nowait(pending.message)
         call = storage_pb2_grpc.StorageStub(self.channel).Commit()
+        tasks: list[asyncio.Task[None]] = []
         try:
             async with asyncio.timeout(CALL_TIMEOUT_S):
                 await call.wait_for_connection()
             self.component.up()
-            async with asyncio.TaskGroup() as tasks:
-                sending = tasks.create_task(self._send(call))
-                await self._receive(call)
-                sending.cancel()
-        except* grpc.aio.AioRpcError as errors:
-            raise errors.exceptions[0] from None
-        except* TimeoutError as errors:
-            raise TimeoutError("the writer did not answer") from errors
+            tasks = [asyncio.create_task(self._send(call)), asyncio.create_task(self._receive(call))]
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             call.cancel()
 
     async def _send(self, call: grpc.aio.StreamStreamCall[storage_pb2.CommitBatch, storage_pb2.CommitReply]) -> None:
@@ -163,7 +166,7 @@ class StorageClient:
             reading.cancel()
 
     def _failed(self, event: str, error: Exception) -> None:
-        reason = error.details() if isinstance(error, grpc.aio.AioRpcError) else str(error)
+        reason = error.details() if isinstance(error, grpc.aio.AioRpcError) else str(error) or "no answer"
         if self.component.is_up:
             self.log.warning(event, reason=reason)
         self.component.down(f"writer: {reason}")
