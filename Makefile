@@ -53,9 +53,12 @@ lint: setup ## ruff, mypy --strict, import-linter, buf
 format: setup ## let ruff write the code's form
 	@$(BIN)/ruff check --fix-only -q . && $(BIN)/ruff format .
 
+# The same examples each time, so that a change is judged by what it changes; `make property` looks for new ones.
+HYPOTHESIS_SEED ?= 1
+
 .PHONY: test
 test: setup ## all tests, with real servers
-	@$(BIN)/pytest
+	@$(BIN)/pytest --hypothesis-seed=$(HYPOTHESIS_SEED)
 
 VENUE ?= simulator
 ARGS ?=
