@@ -101,7 +101,7 @@ def test_late_fill_joins_what_is_remembered_of_its_order() -> None:
     memory = Memory()
     order = _order(1, 2)
     memory.remember(order)
-    memory.remember_stored(OrderId(order.id), FillDigest(b"x" * 16))
+    memory.remember_stored(OrderId(order.id), FillDigest(b"x" * 16), 0)
     assert len(memory) == 3
     finished = memory.finished(order.id)
     assert finished is not None

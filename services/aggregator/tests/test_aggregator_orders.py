@@ -1,7 +1,10 @@
 """What docs/semantics.md does not show by example: what is stored and asked for, and permutations."""
 
-from aggregates import START_MS, WHALE, Desk
+from aggregates import START_MS, WHALE, Desk, fill_message
 
+from hlmonitor.aggregator.core.convert import fill_of
+from hlmonitor.domain.fills import digest_of
+from hlmonitor.domain.orders import order_id, order_of
 from hlmonitor.v1 import events_pb2
 
 SELL = events_pb2.SIDE_SELL
@@ -99,3 +102,34 @@ def test_shorter_timeout_holds_for_orders_that_wait_already() -> None:
         desk.wait(10)
         desk.watch(order_timeout_s=timeout_s)
         assert [signal["trigger"] for signal in desk.signals()] == ["timeout"]
+
+
+def test_live_repeat_of_a_fill_that_memory_had_to_forget_is_asked_of_sql() -> None:
+    desk = Desk()
+    desk.partition.memory.budget.limit = 1
+    for oid in (1, 2):
+        desk.fill(oid=oid, tid=oid)
+        desk.status(oid=oid)
+    repeat = fill_of(fill_message().SerializeToString())
+    # Not committed yet: the batch that gathers knows it.
+    assert desk.partition.to_look_up(repeat, 0) is None
+    desk.fill()
+    assert len(desk.signals()) == 2
+    assert desk.partition.to_look_up(repeat, 0) == digest_of(repeat)
+    desk.partition.learn([digest_of(repeat)], [(digest_of(repeat), order_id(order_of(repeat)))], [])
+    desk.fill()
+    desk.fill(oid=3, tid=3, time_ms=START_MS + 1)
+    desk.status(oid=3)
+    assert [signal["oid"] for signal in desk.signals()] == [1, 2, 3]
+
+
+def test_answer_of_sql_holds_until_its_fill_is_told_however_little_memory_there_is() -> None:
+    desk = Desk()
+    desk.partition.memory.budget.limit = 1
+    repeats = [fill_of(fill_message(oid=oid, tid=oid, replayed=True).SerializeToString()) for oid in (1, 2, 3)]
+    pairs = [(digest_of(repeat), order_id(order_of(repeat))) for repeat in repeats]
+    desk.partition.learn([digest for digest, _ in pairs], pairs, [])
+    for oid in (1, 2, 3):
+        desk.fill(oid=oid, tid=oid, replayed=True)
+        desk.status(oid=oid, status_time_ms=START_MS)
+    assert desk.partition.take_tally().duplicates == 3

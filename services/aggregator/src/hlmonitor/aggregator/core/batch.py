@@ -48,6 +48,8 @@ class Outbox:
     committed: int = 0
     in_flight: FrozenBatch | None = None
     _units: dict[OrderId, UnitDraft] = field(default_factory=dict)
+    _sent: dict[OrderId, UnitDraft] = field(default_factory=dict)
+    """The units of the batch in flight."""
     _watermarks: dict[tuple[str, int], storage_pb2.Watermark] = field(default_factory=dict)
     _gaps: list[storage_pb2.GapRow] = field(default_factory=list)
     _cache: dict[str, storage_pb2.PositionCacheRow] = field(default_factory=dict)
@@ -82,6 +84,16 @@ class Outbox:
             draft.order, draft.finished, draft.status_changed = order, False, order.status is not None
         return draft
 
+    def is_waiting(self, order_id: OrderId, digest: FillDigest) -> bool:
+        """Whether a fill is on its way to SQL, which does not know it yet."""
+        drafts = (self._units.get(order_id), self._sent.get(order_id))
+        return any(draft and digest in draft.fills for draft in drafts)
+
+    def finishing(self, order_id: OrderId) -> OrderState | None:
+        """An order whose end is on its way to SQL, which does not know it yet."""
+        draft = self._units.get(order_id) or self._sent.get(order_id)
+        return draft.order if draft and draft.finished else None
+
     def finish(self, order: OrderState, symbol: str) -> None:
         """Mark an order's rows as finished, if it has or gets any."""
         if order.fills or order.status_stored or order.id in self._units:
@@ -112,6 +124,7 @@ class Outbox:
             return None
         signals = tuple(signal for draft in self._units.values() for signal in draft.signals)
         self.in_flight = FrozenBatch(self.committed + 1, self._message(), signals)
+        self._sent = self._units
         self._clear()
         return self.in_flight
 
@@ -120,7 +133,7 @@ class Outbox:
         batch = self.in_flight
         if batch is None or batch.number != number:
             return []
-        self.in_flight = None
+        self.in_flight, self._sent = None, {}
         self.committed = number
         refused = {signal_id for letter in dead_letters for signal_id in letter.signal_ids}
         kept = [row for row in batch.signals if row.signal_id not in refused]

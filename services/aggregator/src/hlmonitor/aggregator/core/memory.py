@@ -4,7 +4,7 @@ Memory is bounded (DESIGN G6). Rows that may be old (from a snapshot or REST) an
 they are taken for new ones, so what is forgotten costs a question, never a second signal.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -33,6 +33,8 @@ class FinishedOrder:
     status: TerminalStatus | None = None
     totals: dict[Leg, LegTotals] = field(default_factory=dict)
     digests: list[FillDigest] = field(default_factory=list)
+    last_ms: int = 0
+    """Nothing of it is later than this, venue time."""
 
 
 @dataclass(slots=True)
@@ -40,17 +42,21 @@ class Memory:
     """Finished orders and the identities of their fills, in the order in which they finished."""
 
     budget: Budget = field(default_factory=Budget)
+    forgotten_ms: int = -1
+    """What is not later than this may have been forgotten, venue time: SQL has to be asked even if it is told live."""
     _fills: dict[FillDigest, OrderId] = field(default_factory=dict)
     _orders: dict[OrderId, FinishedOrder] = field(default_factory=dict)
     _not_stored: set[bytes] = field(default_factory=set)
     """Fills and orders that SQL was asked for and does not have; forgotten when they are taken in."""
+    _stored: dict[FillDigest, OrderId] = field(default_factory=dict)
+    """Fills that SQL was asked for and has: kept, whatever the limit, until they are taken in."""
 
     def __len__(self) -> int:
         return len(self._fills)
 
     def order_of(self, digest: FillDigest) -> OrderId | None:
         """The finished order that a fill belongs to, or None when the fill is not known."""
-        return self._fills.get(digest)
+        return self._fills.get(digest) or self._stored.get(digest)
 
     def finished(self, order_id: OrderId) -> FinishedOrder | None:
         """What is known of a finished order."""
@@ -60,12 +66,15 @@ class Memory:
         """Keep an order that has finished; forget this partition's oldest while there are too many."""
         before = self._forget(order.id)
         digests = [*(before.digests if before else ()), *order.fills]
-        self._keep(order.id, FinishedOrder(order.filled, order.status, order.totals, digests))
+        times_ms = [held.fill.time_ms for held in order.fills.values()]
+        last_ms = max(before.last_ms if before else 0, order.status.time_ms if order.status else 0, *times_ms, 0)
+        self._keep(order.id, FinishedOrder(order.filled, order.status, order.totals, digests, last_ms))
 
-    def remember_stored(self, order_id: OrderId, digest: FillDigest) -> None:
-        """Keep a fill of an order that was finished before this owner's time."""
+    def remember_stored(self, order_id: OrderId, digest: FillDigest, last_ms: int) -> None:
+        """Keep a fill, not later than `last_ms`, of an order that was finished before this owner's time."""
         before = self._forget(order_id) or FinishedOrder()
         before.digests.append(digest)
+        before.last_ms = max(before.last_ms, last_ms)
         self._keep(order_id, before)
 
     def remember_finished(self, order_id: OrderId) -> None:
@@ -76,13 +85,16 @@ class Memory:
         """Whether it is known that SQL does not have this fill or order either."""
         return identity in self._not_stored
 
-    def settle(self, identities: Iterable[bytes]) -> None:
-        """SQL was asked for these: what it has was remembered, the rest is new."""
+    def settle(self, identities: Iterable[bytes], stored: Mapping[FillDigest, OrderId]) -> None:
+        """SQL was asked for these: it has these fills, the rest is new."""
+        self._stored.update(stored)
         self._not_stored.update(identities)
+        self._not_stored.difference_update(stored)
 
     def taken_in(self, identity: bytes) -> None:
-        """A fill or order that was settled is part of the state now."""
+        """A fill or order that was settled is dealt with now."""
         self._not_stored.discard(identity)
+        self._stored.pop(FillDigest(identity), None)
 
     def close(self) -> None:
         """The partition is let go: its share of the budget is free."""
@@ -96,7 +108,8 @@ class Memory:
         self._fills.update(dict.fromkeys(order.digests, order_id))
         self.budget.used += len(self._fills) - before
         while self.budget.used > self.budget.limit and len(self._orders) > 1:
-            self._forget(next(iter(self._orders)))
+            forgotten = self._forget(next(iter(self._orders)))
+            self.forgotten_ms = max(self.forgotten_ms, forgotten.last_ms if forgotten else 0)
 
     def _forget(self, order_id: OrderId) -> FinishedOrder | None:
         order = self._orders.pop(order_id, None)

@@ -11,7 +11,7 @@ from hlmonitor.aggregator.core.accounts import Account
 from hlmonitor.aggregator.core.batch import Outbox
 from hlmonitor.aggregator.core.continuity import Break
 from hlmonitor.aggregator.core.decider import Decider
-from hlmonitor.aggregator.core.memory import Memory
+from hlmonitor.aggregator.core.memory import FinishedOrder, Memory
 from hlmonitor.aggregator.core.metadata import Markets
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.orders import OrderState, hold
@@ -79,6 +79,8 @@ class Partition:
     memory: Memory = field(default_factory=Memory)
     sizes: SizeBounds = field(default_factory=SizeBounds)
     wallets: dict[Address, Wallet] = field(default_factory=dict)
+    newest_ms: int = 0
+    """The latest time of a fill that was told, venue time."""
     decider: Decider = field(init=False)
 
     def __post_init__(self) -> None:
@@ -119,8 +121,9 @@ class Partition:
         order = wallet.orders.get(identity)
         if ref.is_system:
             self._note_system(wallet, fill)
-        if (order and digest in order.fills) or self.memory.order_of(digest) is not None:
+        if (order and digest in order.fills) or self._has_taken(identity, digest):
             tally.duplicates += 1
+            self.memory.taken_in(digest)
             if order and not order.fills:
                 self._withdraw(order)
             return
@@ -155,7 +158,7 @@ class Partition:
             return
         filled = status.orig_sz - status.remaining_sz
         if order is None:
-            if self._says_nothing(wallet, status, filled) or self.memory.finished(identity):
+            if self._says_nothing(wallet, status, filled) or self._finished(identity):
                 return
             order = wallet.orders[identity] = OrderState(ref, identity)
             self.memory.taken_in(identity)
@@ -171,7 +174,8 @@ class Partition:
     def to_look_up(self, value: Fill | StatusInput, received_at_ms: int) -> FillDigest | OrderId | None:
         """The fill or order that SQL has to be asked for before this may be taken in, if there is one.
 
-        Rows from snapshots and REST may be older than what memory holds; so may a status that came long after its time.
+        Rows from snapshots and REST may be older than what memory holds; so may a status that came long after its time,
+        and anything not later than what memory had to forget.
         """
         wallet = self.wallets.get(value.address)
         if wallet is None or wallet.entry is None:
@@ -179,12 +183,14 @@ class Partition:
         if isinstance(value, Fill):
             digest, identity = digest_of(value), order_id(order_of(value))
             order = wallet.orders.get(identity)
-            is_new = value.replayed and not (order and digest in order.fills) and self.memory.order_of(digest) is None
+            self.newest_ms = max(self.newest_ms, value.time_ms)
+            may_be_old = value.replayed or value.time_ms <= self.memory.forgotten_ms
+            is_new = may_be_old and not (order and digest in order.fills) and not self._has_taken(identity, digest)
             counts = order is not None or value.time_ms >= wallet.entry.watch_from_ms
             return digest if is_new and counts and not self.memory.is_settled(digest) else None
         identity = order_id(_ref_of(value))
-        is_live = received_at_ms - value.status_time_ms < LIVE_STATUS_MS
-        if is_live or not is_terminal(value.status) or identity in wallet.orders or self.memory.finished(identity):
+        is_recent = value.status_time_ms > max(received_at_ms - LIVE_STATUS_MS, self.memory.forgotten_ms)
+        if is_recent or not is_terminal(value.status) or identity in wallet.orders or self._finished(identity):
             return None
         if self._says_nothing(wallet, value, value.orig_sz - value.remaining_sz):
             return None
@@ -194,11 +200,12 @@ class Partition:
         self, asked: Iterable[bytes], known_fills: Iterable[tuple[FillDigest, OrderId]], finished: Iterable[OrderId]
     ) -> None:
         """What SQL has of what it was asked for."""
-        for digest, identity in known_fills:
-            self.memory.remember_stored(identity, digest)
+        stored = dict(known_fills)
+        for digest, identity in stored.items():
+            self.memory.remember_stored(identity, digest, self.newest_ms)
         for identity in finished:
             self.memory.remember_finished(identity)
-        self.memory.settle(asked)
+        self.memory.settle(asked, stored)
 
     def snapshot(self, snapshot: events_pb2.AccountSnapshot, received_at_ms: int) -> None:
         """Replace what is known of a wallet's account."""
@@ -298,9 +305,16 @@ class Partition:
         # The counter lives on: a wallet that comes back goes on with the next number.
         wallet.entry, wallet.gaps, wallet.account = None, {}, Account(wallet.address)
 
+    def _has_taken(self, identity: OrderId, digest: FillDigest) -> bool:
+        # What memory had to forget may not have reached SQL yet.
+        return self.memory.order_of(digest) is not None or self.outbox.is_waiting(identity, digest)
+
+    def _finished(self, identity: OrderId) -> FinishedOrder | OrderState | None:
+        return self.memory.finished(identity) or self.outbox.finishing(identity)
+
     def _revive_or_open(self, wallet: Wallet, ref: OrderRef, now: Now) -> OrderState:
         order = OrderState(ref, order_id(ref))
-        if finished := self.memory.finished(order.id):
+        if finished := self._finished(order.id):
             order.filled, order.status, order.is_revived = finished.filled, finished.status, True
             order.totals = finished.totals
             order.status_at_s = now.mono_s

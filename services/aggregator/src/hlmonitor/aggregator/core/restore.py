@@ -15,6 +15,8 @@ from hlmonitor.domain.fills import FillDigest, Leg, digest_of, is_spot
 from hlmonitor.domain.orders import Kind, OrderId, OrderRef, TerminalStatus, order_of, twap_ref
 from hlmonitor.v1 import events_pb2, storage_pb2
 
+CLOCK_SKEW_MS = 5_000
+"""How far the venue's clock may be ahead of ours."""
 _PAIR_BYTES = 32
 _DIGEST_BYTES = 16
 
@@ -125,7 +127,7 @@ class Restorer:
 
     def _known(self, pairs: bytes) -> None:
         for digest, identity in pairs_of(pairs):
-            self.partition.memory.remember_stored(identity, digest)
+            self.partition.memory.remember_stored(identity, digest, self.now.wall_ms + CLOCK_SKEW_MS)
 
     def _counter(self, counter: storage_pb2.AddressCounter) -> None:
         self.partition.wallet(Address(counter.address)).next_number = counter.next_number
