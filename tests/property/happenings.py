@@ -48,6 +48,13 @@ def _patience(world: World, draw: Draw) -> None:
     world.watch(msgspec.structs.replace(entry, order_timeout_s=draw(st.sampled_from((None, 0.0, 5.0, 60.0)))))
 
 
+def _removed(world: World, draw: Draw) -> None:
+    entry = world.entries[_address(world, draw)]
+    world.watch(msgspec.structs.replace(entry, removed_at_ms=world.now.wall_ms))
+    world.wait(0.5)
+    world.watch(entry)
+
+
 CALM: dict[str, Happening] = {
     "nothing": lambda _, __: None,
     "told again": _again,
@@ -68,4 +75,5 @@ HASTE: dict[str, Happening] = CALM | {
     "lost sight": _gap,
     "covered": _covered,
     "another timeout": _patience,
+    "removed and added again": _removed,
 }

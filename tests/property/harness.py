@@ -11,6 +11,7 @@ from stored import Stored
 from hlmonitor.aggregator.core.acks import AckLedger
 from hlmonitor.aggregator.core.batch import Outbox
 from hlmonitor.aggregator.core.convert import input_of
+from hlmonitor.aggregator.core.memory import MAX_FILLS, Budget, Memory
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.partition import Partition, StatusInput
 from hlmonitor.aggregator.core.publishing import PublishQueue
@@ -60,6 +61,8 @@ class World:
     """How much later than the venue's our wall clock is."""
     forgets: bool = False
     """A new owner is not told of finished fills that are old."""
+    memory: int = MAX_FILLS
+    """How many fills of finished orders a process remembers."""
     now_s: float = BIRTH_S
     stored: Stored = field(default_factory=Stored)
     partition: Partition = field(init=False)
@@ -81,7 +84,8 @@ class World:
     @property
     def now(self) -> Now:
         """Local time."""
-        return Now(self.now_s, START_MS + self.lag_ms + int((self.now_s - BIRTH_S) * 1000))
+        venue_ms = max(self.market.time_ms, START_MS + int((self.now_s - BIRTH_S) * 1000))
+        return Now(self.now_s, venue_ms + self.lag_ms)
 
     def tell(self, told: Told, gateway: int = 0, *, replayed: bool = False) -> None:
         """A gateway forwards something."""
@@ -237,7 +241,8 @@ class World:
             self.partition.outbox.published(mark, self.now_s)
 
     def _new_partition(self) -> Partition:
-        partition = Partition(0, Outbox(0, self.stored.epoch), FixedMarkets())
+        memory = Memory(Budget(self.memory))
+        partition = Partition(0, Outbox(0, self.stored.epoch), FixedMarkets(), memory=memory)
         partition.watch(self.entries, self.now)
         return partition
 

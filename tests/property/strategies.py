@@ -3,6 +3,7 @@
 from fractions import Fraction
 from typing import Protocol, TypeVar
 
+from harness import World
 from hypothesis import strategies as st
 from market import START_MS, SYSTEM_DIRS, Market
 from oracle import TrueOrder, is_spot
@@ -142,3 +143,15 @@ def watch_lists(draw: st.DrawFn) -> dict[Address, WatchEntry]:
         )
         for address in WALLETS
     }
+
+
+@st.composite
+def worlds(draw: st.DrawFn, of: st.SearchStrategy[Market]) -> World:
+    """An aggregator that was told nothing yet, near the venue's time or behind it, with much memory or little."""
+    return World(
+        draw(of),
+        draw(watch_lists()),
+        lag_ms=draw(st.sampled_from((0, 120_000))),
+        forgets=draw(st.booleans()),
+        memory=draw(st.sampled_from((1, 4, 200_000))),
+    )

@@ -9,13 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from market import Market
-from strategies import markets, step, watch_lists
-
-from hlmonitor.domain.addresses import Address
-from hlmonitor.domain.watch import WatchEntry
+from strategies import markets, step, worlds
 
 PROFILE = settings.get_profile("oracle")
-lags_ms = st.sampled_from((0, 120_000))
 
 
 def _deliver(data: st.DataObject, world: World, happenings: Mapping[str, Happening]) -> None:
@@ -26,27 +22,25 @@ def _deliver(data: st.DataObject, world: World, happenings: Mapping[str, Happeni
 
 
 @PROFILE
-@given(data=st.data(), market=markets(), entries=watch_lists(), lag_ms=lags_ms, forgets=st.booleans())
+@given(data=st.data(), world=worlds(markets()))
 def test_any_arrival_duplication_framing_and_restart_gives_the_oracles_signals(
-    *, data: st.DataObject, market: Market, entries: dict[Address, WatchEntry], lag_ms: int, forgets: bool
+    data: st.DataObject, world: World
 ) -> None:
-    _deliver(data, World(market, entries, lag_ms, forgets), CALM)
+    _deliver(data, world, CALM)
 
 
 @PROFILE
-@given(data=st.data(), market=markets(), entries=watch_lists(), lag_ms=lags_ms, forgets=st.booleans())
-def test_partials_timeouts_and_gaps_tell_every_fill_once(
-    *, data: st.DataObject, market: Market, entries: dict[Address, WatchEntry], lag_ms: int, forgets: bool
-) -> None:
-    _deliver(data, World(market, entries, lag_ms, forgets), HASTE)
+@given(data=st.data(), world=worlds(markets()))
+def test_partials_timeouts_and_gaps_tell_every_fill_once(data: st.DataObject, world: World) -> None:
+    _deliver(data, world, HASTE)
 
 
 class Machine(RuleBasedStateMachine):
     """Trading, telling and crashing in any mixture: what is told may be told before the next thing happens."""
 
-    @initialize(entries=watch_lists(), lag_ms=lags_ms, forgets=st.booleans())
-    def begin(self, *, entries: dict[Address, WatchEntry], lag_ms: int, forgets: bool) -> None:
-        self.world = World(Market(), entries, lag_ms, forgets)
+    @initialize(world=worlds(st.builds(Market)))
+    def begin(self, world: World) -> None:
+        self.world = world
 
     @rule(data=st.data())
     def trade(self, data: st.DataObject) -> None:
