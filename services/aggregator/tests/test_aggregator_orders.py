@@ -133,3 +133,12 @@ def test_answer_of_sql_holds_until_its_fill_is_told_however_little_memory_there_
         desk.fill(oid=oid, tid=oid, replayed=True)
         desk.status(oid=oid, status_time_ms=START_MS)
     assert desk.partition.take_tally().duplicates == 3
+
+
+def test_liquidated_wallet_is_told_by_its_address_whatever_the_dir() -> None:
+    for victim, kinds in ((WHALE, ["liquidation"]), ("0x" + "cd" * 20, [])):
+        desk = Desk()
+        told = events_pb2.Liquidation(liquidated_user=victim, mark_px="90", method="market")
+        desk.fill(sz="1", start_position="1", side=SELL, dir="Close Long", liquidation=told)
+        desk.wait(3)
+        assert [signal["kind"] for signal in desk.signals()] == kinds

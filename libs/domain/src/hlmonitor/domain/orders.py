@@ -96,7 +96,7 @@ def order_of(fill: Fill) -> OrderRef:
     """The order that a fill belongs to: a TWAP by its id, a system fill by order id and time, all else by order id."""
     if fill.twap_id is not None:
         return twap_ref(fill.address, fill.coin, fill.twap_id)
-    kind = kind_of(fill.dir)
+    kind = Kind.LIQUIDATION if _is_liquidated(fill) else kind_of(fill.dir)
     ref = OrderRef(fill.address, fill.coin, fill.oid, kind)
     if not ref.is_system:
         return ref
@@ -123,6 +123,11 @@ def order_key(ref: OrderRef, leg: Leg) -> OrderKey:
 def is_terminal(status: str) -> bool:
     """Every status but those of a live order or TWAP ends it; unknown ones too, as in the original."""
     return status not in _NOT_TERMINAL
+
+
+def _is_liquidated(fill: Fill) -> bool:
+    # The counterparty's fill carries the liquidation too; the wallet's own may have an ordinary dir (facts 3.2).
+    return fill.liquidated_user is not None and fill.liquidated_user.lower() == fill.address
 
 
 def _digest(text: str) -> bytes:
