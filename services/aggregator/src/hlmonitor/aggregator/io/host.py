@@ -183,7 +183,11 @@ class PartitionHost:
             try:
                 async for item in self.shared.storage.load(self.number, self.epoch):
                     self._restore(restorer, item)
-            except grpc.aio.AioRpcError:
+            except BaseException as error:
+                # What was loaded so far is dropped, and its share of the memory with it.
+                partition.memory.close()
+                if not isinstance(error, grpc.aio.AioRpcError):
+                    raise
                 await asyncio.sleep(RETRY_S)
                 continue
             partition.watch(self.entries, clock())
