@@ -18,7 +18,7 @@ WHALE = "0x" + "ab" * 20
 def _expected(number: int, direction: str = "open") -> ExpectedSignal:
     return ExpectedSignal(
         id=f"{WHALE}:BTC:{number}:{direction}:5-{number}", address=WHALE, coin="BTC", oid=number, direction=direction,
-        side="LONG", size="0.3", price="100.333333333333", price_exact="301/3",
+        side="LONG", size="0.3", price="100.333333333333",
         close_rate="0.25" if direction == "close" else None, kind="order", complete=True, fills=2, first_fill_time=5,
         last_fill_time=6, fee="0.1", fee_token="USDC", closed_pnl="0", start_position="0", end_position="0.3",
     )  # fmt: skip

@@ -1,7 +1,5 @@
 """What the simulator's oracle says must exist."""
 
-from fractions import Fraction
-
 import msgspec
 
 
@@ -16,8 +14,6 @@ class ExpectedSignal(msgspec.Struct, frozen=True):
     side: str
     size: str
     price: str
-    price_exact: str
-    """The mean price as a fraction, `n/d`."""
     close_rate: str | None
     kind: str
     complete: bool
@@ -29,11 +25,6 @@ class ExpectedSignal(msgspec.Struct, frozen=True):
     closed_pnl: str
     start_position: str
     end_position: str
-
-    @property
-    def exact_price(self) -> Fraction:
-        """The mean price without rounding."""
-        return Fraction(self.price_exact)
 
 
 class Expectation(msgspec.Struct, frozen=True):

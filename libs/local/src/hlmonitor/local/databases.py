@@ -279,9 +279,6 @@ class MariaDbServer(DatabaseServer):
         return f"mysql+asyncmy://root@127.0.0.1:{self.port}/{database}"
 
 
-SERVERS: tuple[type[DatabaseServer], ...] = (PostgresServer, MariaDbServer)
-
-
 @contextmanager
 def running(kind: type[DatabaseServer], directory: Path) -> Iterator[DatabaseServer]:
     """A running server of this kind.

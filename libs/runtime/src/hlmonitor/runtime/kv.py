@@ -12,13 +12,9 @@ from nats.js.api import KeyValueConfig, StorageType
 from nats.js.errors import APIError, BucketNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KV_DEL, KV_PURGE, KeyValue
 
-from hlmonitor.runtime.nats import REQUEST_TIMEOUT_S, jetstream_of
+from hlmonitor.runtime.nats import REQUEST_TIMEOUT_S, STREAM_EXISTS, WRONG_LAST_SEQUENCE, jetstream_of
 
 RETRY_S = 0.2
-
-_BUCKET_EXISTS = 10058
-"""JetStream's error code for a stream of that name with another configuration."""
-_WRONG_LAST_SEQUENCE = 10071
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +55,7 @@ async def open_bucket(client: Client, config: KeyValueConfig) -> KeyValue:
         return await jetstream.create_key_value(config)
     except APIError as error:
         # Somebody else made it between our two calls.
-        if error.err_code != _BUCKET_EXISTS:
+        if error.err_code != STREAM_EXISTS:
             raise
         return await jetstream.key_value(config.bucket)
 
@@ -111,7 +107,7 @@ async def write_at(bucket: KeyValue, key: str, value: bytes | None, revision: in
         return False
     except APIError as error:
         # The client translates this code for writes, but not for deletions.
-        if error.err_code == _WRONG_LAST_SEQUENCE:
+        if error.err_code == WRONG_LAST_SEQUENCE:
             return False
         raise
     return True

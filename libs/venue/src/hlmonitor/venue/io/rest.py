@@ -100,16 +100,6 @@ class InfoClient:
         """The last statuses of at most 2000 orders."""
         return await self._ask({"type": "historicalOrders", "user": address}, list[wire.OrderUpdate])
 
-    async def clearinghouse_state(self, address: Address, dex: str = "") -> wire.ClearinghouseState:
-        """Positions and margin on one dex; empty text is the main one."""
-        request = {"type": "clearinghouseState", "user": address, "dex": dex}
-        return await self._ask(request, wire.ClearinghouseState)
-
-    async def spot_clearinghouse_state(self, address: Address) -> wire.SpotClearinghouseState:
-        """Spot balances."""
-        request = {"type": "spotClearinghouseState", "user": address}
-        return await self._ask(request, wire.SpotClearinghouseState)
-
     async def _ask(self, request: Mapping[str, object], kind: type[T]) -> T:
         name = str(request["type"])
         body = await self._post_with_retries(name, msgspec.json.encode(request))

@@ -12,7 +12,7 @@ from hlmonitor.aggregator.core.requests import BackfillRequest, Request
 from hlmonitor.aggregator.core.rows import signal_row
 from hlmonitor.aggregator.core.signals import Decision, build_signal
 from hlmonitor.aggregator.core.tally import Tally
-from hlmonitor.aggregator.core.triggers import Patience, Trigger, Verdict, judge
+from hlmonitor.aggregator.core.triggers import Patience, Trigger, judge
 from hlmonitor.aggregator.core.wallet import Wallet
 from hlmonitor.domain.decimals import ZERO
 from hlmonitor.domain.orders import OrderId
@@ -39,9 +39,9 @@ class Decider:
         if verdict.ask_backfill:
             self._ask_backfill(order)
         if verdict.trigger is not None:
-            self._emit(wallet, order, verdict.trigger, verdict, now)
+            self._emit(wallet, order, verdict.trigger, now, complete=verdict.complete)
         if verdict.closes:
-            self._close(wallet, order, verdict)
+            self._close(wallet, order, verdict.trigger)
         elif verdict.look_again_s is not None:
             self._schedule(order, verdict.look_again_s)
 
@@ -55,15 +55,14 @@ class Decider:
 
     def flush(self, wallet: Wallet, order: OrderState, now: Now) -> None:
         """Send what is unemitted as a partial and close the order: its wallet is not watched any more."""
-        verdict = Verdict(Trigger.REMOVAL, closes=True)
-        self._emit(wallet, order, Trigger.REMOVAL, verdict, now)
-        self._close(wallet, order, verdict)
+        self._emit(wallet, order, Trigger.REMOVAL, now, complete=False)
+        self._close(wallet, order, Trigger.REMOVAL)
 
-    def _emit(self, wallet: Wallet, order: OrderState, trigger: Trigger, verdict: Verdict, now: Now) -> None:
+    def _emit(self, wallet: Wallet, order: OrderState, trigger: Trigger, now: Now, *, complete: bool) -> None:
         for leg in order.pending_legs:
             number = wallet.take_number()
             taken = order.take(leg, number)
-            decision = Decision(number, trigger, verdict.complete, now)
+            decision = Decision(number, trigger, complete, now)
             signal = build_signal(order, leg, taken, decision, wallet.account, self.markets, self.sizes)
             unit = self.outbox.unit(order, signal.symbol)
             unit.signals.append(signal_row(signal))
@@ -71,8 +70,8 @@ class Decider:
             unit.emitted_legs.add(leg)
             self.tally.triggers[trigger.value] += 1
 
-    def _close(self, wallet: Wallet, order: OrderState, verdict: Verdict) -> None:
-        if verdict.trigger is Trigger.GRACE and order.filled == ZERO:
+    def _close(self, wallet: Wallet, order: OrderState, trigger: Trigger | None) -> None:
+        if trigger is Trigger.GRACE and order.filled == ZERO:
             self.outbox.gap(_unseen(order))
         self.outbox.finish(order, self.markets.symbol_of(order.ref.coin))
         wallet.orders.pop(order.id, None)

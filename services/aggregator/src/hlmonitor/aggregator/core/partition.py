@@ -251,12 +251,12 @@ class Partition:
         """A gateway has a wallet's subscriptions: tell it where to take each feed up."""
         wallet = self.wallet(address)
         for feed in FILL_FEEDS:
-            gap = wallet.gaps.get(feed)
+            gap, watermark_ms = wallet.gaps.get(feed), wallet.resume_from_ms(feed)
             self.decider.requests.append(
                 ResumeRequest(
                     address,
                     feed,
-                    min(wallet.resume_from_ms(feed), gap.from_ms if gap else wallet.resume_from_ms(feed)),
+                    min(watermark_ms, gap.from_ms) if gap else watermark_ms,
                     ((gap.from_ms, gap.reason),) if gap else (),
                     tuple(order.ref.oid for order in wallet.orders.values() if order.ref.oid > 0),
                 )

@@ -18,7 +18,7 @@ from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.orders import is_void_id
 from hlmonitor.runtime.logs import Log
 from hlmonitor.runtime.metrics import Metrics
-from hlmonitor.runtime.nats import jetstream_of
+from hlmonitor.runtime.nats import STREAM_EXISTS, WRONG_LAST_SEQUENCE, jetstream_of
 from hlmonitor.v1.storage_pb2 import SignalRow
 
 STREAM = "HL_SIGNALS"
@@ -28,8 +28,6 @@ MAX_RETRY_S = 2.0
 
 _MARK = "Hlmon-Publish"
 """Header with a token of the attempt to publish one signal, the same over its repeats."""
-_WRONG_LAST_SEQUENCE = 10071
-_STREAM_EXISTS = 10058
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ class Publisher:
             try:
                 await jetstream_of(self.client).add_stream(config)
             except APIError as error:
-                if error.err_code == _STREAM_EXISTS:
+                if error.err_code == STREAM_EXISTS:
                     return
                 self.log.error("stream_refused", stream=STREAM, error=str(error))  # noqa: TRY400 no trace is needed
             except (NatsError, TimeoutError):
@@ -94,7 +92,7 @@ class Publisher:
                     seq = await self._send(address, row, queue.last_seq, mark)
                 return Published(queue.confirmed(seq), seq, by_us=True)
             except APIError as error:
-                if error.err_code == _WRONG_LAST_SEQUENCE and (found := await self._behind(address, queue.last_seq)):
+                if error.err_code == WRONG_LAST_SEQUENCE and (found := await self._behind(address, queue.last_seq)):
                     queue.refused(found.ids, found.last_seq)
                     marks = found.marks
                     continue
