@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from .orders import Side, Status
+    from .orders import Order, Side, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,11 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class OrderUpdate:
-    """A change of an order's status; `sz` is what remains."""
+    """A change of an order's status; `sz` is what remains.
+
+    `tx_hash` is of the transaction that caused it, None when the exchange did it by itself. `order` is the live order,
+    for what does not change about it.
+    """
 
     address: str
     coin: str
@@ -61,6 +65,8 @@ class OrderUpdate:
     reduce_only: bool
     status: Status
     status_ms: int
+    tx_hash: str | None
+    order: Order
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,9 +38,11 @@ class Exchange:
         """Start the next block. Its time is `now_ms`, or a millisecond after the last block if later."""
         last = self.state.block
         self.state.block = Block(last.number + 1, max(now_ms, last.time_ms + 1))
+        self.state.tx_hash = None
 
     def end_block(self) -> Block:
         """Run what the exchange does by itself (TWAP slices, liquidations) and return the block."""
+        self.state.tx_hash = None
         self.twaps.run()
         self._liquidator.run()
         return self.state.block
@@ -84,6 +86,8 @@ class Exchange:
         """Cancel resting orders; return how many there were."""
         open_orders = self.state.account(address).open_orders
         found = [open_orders[oid] for oid in oids if oid in open_orders]
+        if found:
+            self.state.new_hash()
         for order in found:
             self.state.unrest(order, Status.CANCELED)
         return len(found)
@@ -101,10 +105,10 @@ class Exchange:
         old = self.state.account(address).open_orders.get(oid)
         if old is None:
             return None
-        updates = self.state.block.order_updates
+        updates, tx_hash = self.state.block.order_updates, self.state.new_hash()
         self.state.unrest(old, Status.CANCELED)
         canceled = updates.pop()
-        new = self._place(address, (request,), self.state.new_hash())[0]
+        new = self._place(address, (request,), tx_hash)[0]
         updates.append(canceled)
         return new
 

@@ -68,6 +68,8 @@ class ExchangeState:
         self.token_fees: dict[int, Decimal] = {}
         self.token_deposits: dict[int, Decimal] = {}
         self.block = Block(0, genesis_ms)
+        self.tx_hash: str | None = None
+        """Of the transaction under way; None while the exchange acts by itself."""
         self._next_oid = genesis_ms * 4
         self._actions = 0
 
@@ -89,10 +91,11 @@ class ExchangeState:
         return self._next_oid
 
     def new_hash(self) -> str:
-        """Return the hash of the next transaction of this block."""
+        """Begin the next transaction of this block; return its hash."""
         self._actions += 1
         seed = f"tx:{self.block.number}:{self._actions}".encode()
-        return "0x" + blake2b(seed, digest_size=32).hexdigest()
+        self.tx_hash = "0x" + blake2b(seed, digest_size=32).hexdigest()
+        return self.tx_hash
 
     @staticmethod
     def tid(buyer_oid: int, seller_oid: int) -> int:
@@ -127,6 +130,8 @@ class ExchangeState:
                 order.reduce_only,
                 status,
                 self.block.time_ms,
+                self.tx_hash,
+                order,
             )
         )
 
