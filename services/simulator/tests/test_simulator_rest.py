@@ -1,7 +1,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -13,7 +13,8 @@ from hlmonitor.simulator.io.config import ServerConfig
 from hlmonitor.simulator.testing import Desk, Running, request, running, wallet
 from hlmonitor.simulator.wire.history import HORIZON, PAGE, aggregate, newest_first
 from hlmonitor.simulator.wire.info import Answerer
-from hlmonitor.simulator.wire.requests import UNREADABLE, read_request
+from hlmonitor.simulator.wire.info.answerer import ANSWERS
+from hlmonitor.simulator.wire.requests import UNREADABLE, AnyInfo, read_request
 from hlmonitor.simulator.wire.rows import amount
 
 A, B = wallet(0xA), wallet(0xB)
@@ -223,3 +224,7 @@ def test_spot_indexes_and_contexts_do_not_follow_positions() -> None:
 )
 def test_amounts_are_written_as_the_venue_does(value: str, text: str) -> None:
     assert amount(Decimal(value)) == text
+
+
+def test_every_type_that_can_be_asked_has_an_answer() -> None:
+    assert set(get_args(AnyInfo)) == set(ANSWERS)
