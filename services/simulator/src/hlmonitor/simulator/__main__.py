@@ -5,12 +5,20 @@ import contextlib
 
 from hlmonitor.runtime.service import Service, ServiceFailedError, run_service
 from hlmonitor.simulator.io.app import Listener
+from hlmonitor.simulator.io.node_files import NodeFilesError
 from hlmonitor.simulator.io.server import Simulator, run_blocks
 from hlmonitor.simulator.settings import SimulatorSettings
 
 
 async def serve(service: Service[SimulatorSettings]) -> None:
     """Serve until told to stop."""
+    try:
+        await _serve(service)
+    except NodeFilesError as error:
+        raise ServiceFailedError(str(error)) from error
+
+
+async def _serve(service: Service[SimulatorSettings]) -> None:
     settings = service.settings
     simulator = Simulator(
         settings.market(), settings.server(), seed=settings.seed, warmup_blocks=settings.warmup_blocks

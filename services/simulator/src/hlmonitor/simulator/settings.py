@@ -1,6 +1,7 @@
 """What the simulator can be told."""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -37,6 +38,10 @@ class SimulatorSettings(ServiceSettings):
     limit_posts: int = Field(100, ge=1, description="posts in flight per IP")
     limit_weight: int = Field(1_200, ge=1, description="REST weight per minute and IP")
     user_release_s: Duration = Field(1.0, description="how long a closed connection's users keep their slots")
+    node_dir: str = Field("", description="directory in which a node's data files are written; empty: none are")
+    node_buffer_bytes: int = Field(
+        0, ge=0, description="bytes kept back, so that files end in the middle of a line; 0: whole lines at once"
+    )
     idle_s: Duration = Field(60.0, description="silence towards a client after which its connection is cut")
 
     fault_duplicate: float = Field(0.0, ge=0, le=1, description="chance that a frame is sent twice")
@@ -76,4 +81,6 @@ class SimulatorSettings(ServiceSettings):
             ),
             idle_ms=int(self.idle_s * 1000),
             snapshot_rows=self.snapshot_rows,
+            node_dir=Path(self.node_dir) if self.node_dir else None,
+            node_buffer_bytes=self.node_buffer_bytes,
         )

@@ -32,6 +32,11 @@ class Fees:
     house_maker: Decimal = Decimal("-0.00002")
     builder_dex_factor: int = 2
 
+    @property
+    def deployer_share(self) -> Decimal:
+        """The part of a HIP-3 fee that is its deployer's: what comes on top of the main dex' fee."""
+        return 1 - Decimal(1) / self.builder_dex_factor
+
 
 @dataclass(frozen=True, slots=True)
 class ExchangeConfig:

@@ -35,10 +35,11 @@ class Listener:
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Cut every connection and close the port."""
+        """Cut every connection, close the port and the simulator's files."""
         for connection in list(self._simulator.connections):
             connection.abort("shutdown")
         await self._runner.cleanup()
+        self._simulator.close()
 
     @web.middleware
     async def _count_errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:

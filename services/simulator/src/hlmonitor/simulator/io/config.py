@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from hlmonitor.simulator.core.faults import FaultConfig
 from hlmonitor.simulator.core.limits import LimitConfig
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,9 @@ class ServerConfig:
     snapshot_rows: int = 50
     state_every_ms: int = 4_500
     outbox_frames: int = 20_000
+    node_dir: Path | None = None
+    """Where a node's files are written, if anywhere."""
+    node_buffer_bytes: int = 0
 
 
 @dataclass(slots=True)

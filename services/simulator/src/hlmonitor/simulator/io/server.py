@@ -13,6 +13,7 @@ from hlmonitor.simulator.wire.info import Answerer
 
 from .config import ServerConfig, Stats
 from .hub import Hub
+from .node_files import NodeFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,8 +59,13 @@ class Simulator:
         self.stats = Stats()
         genesis_ms = clock_ms() - warmup_blocks * market.exchange.block_ms
         self.market = Market(market, lambda name: seeded(f"{seed}:{name}"), genesis_ms)
+        self._node: NodeFiles | None = None
+        if server.node_dir is not None:
+            share = market.exchange.fees.deployer_share
+            self._node = NodeFiles(server.node_dir, share, server.node_buffer_bytes)
+            self._record(self.market.exchange.state.block)
         for number in range(warmup_blocks):
-            self.market.step(genesis_ms + number * market.exchange.block_ms)
+            self._record(self.market.step(genesis_ms + number * market.exchange.block_ms))
         self.answerer = Answerer(self.market.exchange)
         self.hub = Hub(self.market, server)
         self.connections: dict[Connection, None] = {}
@@ -80,6 +86,7 @@ class Simulator:
         commands, self._commands = self._commands, []
         after, self._after = self._after, []
         block = self.market.step(time_ms, commands)
+        self._record(block)
         self.stats.blocks += 1
         self.hub.publish(block, self.faults)
         for action in after:
@@ -87,6 +94,15 @@ class Simulator:
         for connection in list(self.connections):
             connection.release(block.time_ms)
         return block
+
+    def _record(self, block: Block) -> None:
+        if self._node is not None:
+            self._node.write(block, self.clock_ms() * 1_000_000)
+
+    def close(self) -> None:
+        """Let go of the files that blocks were written to."""
+        if self._node is not None:
+            self._node.close()
 
     def cut_silent(self, loop_ms: int) -> None:
         """Cut connections to which nothing was sent for too long."""
