@@ -31,7 +31,7 @@ async def _serve(service: Service[SimulatorSettings]) -> None:
         raise ServiceFailedError(f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}") from error
     component.up()
     service.log.info("simulator_ready", url=f"http://{settings.host}:{listener.port}", seed=settings.seed)
-    blocks = asyncio.create_task(run_blocks(simulator, settings.block_ms))
+    blocks = asyncio.create_task(run_blocks(simulator))
     stop = asyncio.create_task(service.stopping.wait())
     await asyncio.wait({blocks, stop}, return_when=asyncio.FIRST_COMPLETED)
     for task in (blocks, stop):

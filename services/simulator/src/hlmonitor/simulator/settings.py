@@ -4,7 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from hlmonitor.runtime.settings import Duration, ServiceSettings
 from hlmonitor.simulator.core.faults import FaultConfig
@@ -12,6 +12,7 @@ from hlmonitor.simulator.core.limits import LimitConfig
 from hlmonitor.simulator.core.market import MarketConfig
 from hlmonitor.simulator.core.population import PopulationConfig
 from hlmonitor.simulator.core.state import ExchangeConfig
+from hlmonitor.simulator.io.clock import TimeConfig
 from hlmonitor.simulator.io.config import ServerConfig
 
 
@@ -25,6 +26,10 @@ class SimulatorSettings(ServiceSettings):
     whales: int = Field(20, ge=0, le=100_000, description="number of whale wallets")
     rate: Decimal = Field(Decimal(8), ge=0, description="turns that all whales together take per second")
     block_ms: int = Field(100, ge=5, le=60_000, description="time between blocks")
+    speed: float = Field(1.0, ge=0, description="venue seconds per second; 0: as fast as machine and clients can")
+    genesis: AwareDatetime | None = Field(
+        None, description="time of the first block (2026-01-01T00:00:00Z): equal runs are then equal to the byte"
+    )
     warmup_blocks: int = Field(50, ge=0, description="blocks traded before the port opens, so that there is a past")
     twap_slice_ms: int = Field(30_000, ge=1, description="time between the slices of a TWAP that names none")
     ledger_limit: int = Field(1_000_000, ge=1_000, description="orders, and fills, kept of named wallets")
@@ -79,6 +84,7 @@ class SimulatorSettings(ServiceSettings):
                 status_first=self.fault_status_first,
                 reorder_ms=self.fault_reorder_ms,
             ),
+            time=TimeConfig(self.speed, None if self.genesis is None else int(self.genesis.timestamp() * 1000)),
             idle_ms=int(self.idle_s * 1000),
             snapshot_rows=self.snapshot_rows,
             node_dir=Path(self.node_dir) if self.node_dir else None,

@@ -129,7 +129,7 @@ async def running(
     simulator = Simulator(market, server or ServerConfig(), seed=market.population.seed, warmup_blocks=warmup_blocks)
     listener = Listener(simulator)
     await listener.start("127.0.0.1", 0)
-    blocks = asyncio.create_task(run_blocks(simulator, market.exchange.block_ms))
+    blocks = asyncio.create_task(run_blocks(simulator))
     try:
         yield Running(simulator, listener.port)
     finally:

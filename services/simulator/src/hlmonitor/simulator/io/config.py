@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from hlmonitor.simulator.core.faults import FaultConfig
 from hlmonitor.simulator.core.limits import LimitConfig
 
+from .clock import TimeConfig
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -19,6 +21,7 @@ class ServerConfig:
 
     limits: LimitConfig = field(default_factory=LimitConfig)
     faults: FaultConfig = field(default_factory=FaultConfig)
+    time: TimeConfig = field(default_factory=TimeConfig)
     idle_ms: int = 60_000
     snapshot_rows: int = 50
     state_every_ms: int = 4_500

@@ -70,6 +70,11 @@ class Connection:
         self._ready.set()
 
     @property
+    def waiting(self) -> int:
+        """How many frames wait for the client to read."""
+        return 0 if self.closed_by is not None else len(self._outbox)
+
+    @property
     def is_drained(self) -> bool:
         """Tell whether everything queued has left for the kernel."""
         transport = self._request.transport

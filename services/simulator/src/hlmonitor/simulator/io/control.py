@@ -50,6 +50,7 @@ class ControlEndpoint:
             "disconnect": self._disconnect,
             "faults": self._faults,
             "quiesce": self._quiesce,
+            "speed": self._speed,
             "order": self._order,
             "cancel": self._cancel,
             "twap": lambda body: self._run(scenario.read(body, scenario.TwapBody)),
@@ -84,6 +85,7 @@ class ControlEndpoint:
             "block": simulator.market.exchange.state.block.number,
             "time": simulator.market.exchange.state.now_ms,
             "trading": simulator.market.is_trading,
+            "speed": simulator.clock.speed,
         }
         return _json(msgspec.to_builtins(simulator.stats) | own)
 
@@ -133,6 +135,11 @@ class ControlEndpoint:
         given = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not None}
         self._simulator.faults = dataclasses.replace(self._simulator.faults, **given)
         return self._simulator.faults
+
+    async def _speed(self, body: bytes) -> object:
+        clock = self._simulator.clock
+        clock.set_speed(scenario.read(body, scenario.SpeedBody).speed)
+        return {"speed": clock.speed, "time": self._simulator.market.exchange.state.now_ms}
 
     async def _quiesce(self, _body: bytes) -> object:
         simulator = self._simulator

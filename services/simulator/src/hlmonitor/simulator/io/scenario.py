@@ -190,6 +190,12 @@ class DisconnectBody(Strict, frozen=True):
     all: bool = False
 
 
+class SpeedBody(Strict, frozen=True):
+    """Venue seconds per second from now on, 0 as fast as possible. Venue time then leaves the wall clock."""
+
+    speed: Annotated[float, Meta(ge=0)]
+
+
 class FaultsBody(Strict, frozen=True):
     """Faults to change; those left out stay."""
 

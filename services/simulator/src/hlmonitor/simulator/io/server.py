@@ -11,6 +11,7 @@ from hlmonitor.simulator.core.limits import IpBudget
 from hlmonitor.simulator.core.market import Market
 from hlmonitor.simulator.wire.info import Answerer
 
+from .clock import BlockClock
 from .config import ServerConfig, Stats
 from .hub import Hub
 from .node_files import NodeFiles
@@ -57,15 +58,15 @@ class Simulator:
         self.faults = server.faults
         self.clock_ms = clock_ms
         self.stats = Stats()
-        genesis_ms = clock_ms() - warmup_blocks * market.exchange.block_ms
-        self.market = Market(market, lambda name: seeded(f"{seed}:{name}"), genesis_ms)
+        self.clock = BlockClock(server.time, market.exchange.block_ms, clock_ms, warmup_blocks)
+        self.market = Market(market, lambda name: seeded(f"{seed}:{name}"), self.clock.genesis_ms)
         self._node: NodeFiles | None = None
         if server.node_dir is not None:
             share = market.exchange.fees.deployer_share
             self._node = NodeFiles(server.node_dir, share, server.node_buffer_bytes)
             self._record(self.market.exchange.state.block)
-        for number in range(warmup_blocks):
-            self._record(self.market.step(genesis_ms + number * market.exchange.block_ms))
+        for _ in range(warmup_blocks):
+            self._record(self.market.step(self.clock.warmup_ms()))
         self.answerer = Answerer(self.market.exchange)
         self.hub = Hub(self.market, server)
         self.connections: dict[Connection, None] = {}
@@ -110,6 +111,14 @@ class Simulator:
             if loop_ms - connection.last_sent_ms >= self.config.idle_ms:
                 connection.abort("idle")
 
+    def is_crowded(self) -> bool:
+        """Tell whether a block should wait because a client would be cut off for reading too slowly.
+
+        Only while venue time runs by itself: the wall clock waits for nobody.
+        """
+        most = self.config.outbox_frames // 2
+        return self.clock.is_virtual and any(connection.waiting > most for connection in self.connections)
+
     def at_block_end(self, action: Callable[[], None]) -> None:
         """Run something after the next block was queued."""
         self._after.append(action)
@@ -150,15 +159,15 @@ class Simulator:
         return True
 
 
-async def run_blocks(simulator: Simulator, block_ms: int) -> None:
-    """Make blocks on the wall clock until cancelled. A late block is not made up for."""
+async def run_blocks(simulator: Simulator) -> None:
+    """Make blocks on the venue's clock until cancelled."""
     loop = asyncio.get_running_loop()
-    due = loop.time()
     while True:
-        simulator.step(simulator.clock_ms())
+        if simulator.is_crowded():
+            await asyncio.sleep(_DRAIN_POLL_S)
+            continue
+        simulator.step(simulator.clock.next_ms())
         simulator.cut_silent(int(loop.time() * 1000))
-        due += block_ms / 1000
-        if due < loop.time():
-            simulator.stats.late_blocks += 1
-            due = loop.time()
-        await asyncio.sleep(due - loop.time())
+        wait_s, late = simulator.clock.wait_s(loop.time())
+        simulator.stats.late_blocks += late
+        await asyncio.sleep(wait_s)
