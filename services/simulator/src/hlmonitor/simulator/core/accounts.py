@@ -1,4 +1,4 @@
-"""What a wallet owns: per-dex cross margin with positions, and spot token balances."""
+"""What a wallet owns: per-dex cross and isolated margin with positions, and spot token balances."""
 
 from __future__ import annotations
 
@@ -15,10 +15,18 @@ MICRO: Final = Decimal("0.000001")
 
 @dataclass(slots=True)
 class Position:
-    """A perp position: signed size and its absolute entry cost."""
+    """A perp position: signed size and its absolute entry cost.
+
+    `raw_usd` is the cash of an isolated position, which the venue shows beside its leverage; None for a cross
+    one. Funding is counted as paid (above zero) or received (below) since the position was opened, and since
+    its size changed.
+    """
 
     szi: Decimal = ZERO
     entry_ntl: Decimal = ZERO
+    raw_usd: Decimal | None = None
+    funding_since_open: Decimal = ZERO
+    funding_since_change: Decimal = ZERO
 
     def apply(self, delta: Decimal, px: Decimal) -> Decimal:
         """Add a signed fill; return the realised PnL of the part that closed."""
@@ -39,10 +47,19 @@ class Position:
 
 @dataclass(slots=True)
 class MarginAccount:
-    """Cross margin on one dex. `raw_usd` is cash: account value = raw_usd + sum of szi times mark."""
+    """Margin on one dex. `raw_usd` is the cross cash: cross value = raw_usd + sum of cross szi times mark.
+
+    `funding` is what was paid since ever, by coin.
+    """
 
     raw_usd: Decimal = ZERO
     positions: dict[str, Position] = field(default_factory=dict)
+    funding: dict[str, Decimal] = field(default_factory=dict)
+
+    @property
+    def cash(self) -> Decimal:
+        """All cash on the dex: the cross cash and that of the isolated positions."""
+        return sum((p.raw_usd for p in self.positions.values() if p.raw_usd is not None), self.raw_usd)
 
     def szi(self, coin: str) -> Decimal:
         """Signed position size, zero when there is none."""
@@ -67,6 +84,8 @@ class Account:
     margin: dict[str, MarginAccount] = field(default_factory=dict)
     spot: dict[int, Balance] = field(default_factory=dict)
     leverage: dict[str, int] = field(default_factory=dict)
+    isolated: set[str] = field(default_factory=set)
+    """Coins on which new positions are isolated."""
     open_orders: dict[int, Order] = field(default_factory=dict)
 
     def on(self, dex: str) -> MarginAccount:

@@ -118,6 +118,47 @@ class TwapUpdate:
     status: TwapStatus
 
 
+@dataclass(frozen=True, slots=True)
+class FundingPayment:
+    """Funding of one position in one hour. `usdc`, in the dex' collateral, is what the wallet got: below zero, paid."""
+
+    address: str
+    coin: str
+    time: int
+    usdc: Decimal
+    szi: Decimal
+    rate: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class FundingRate:
+    """What a coin's longs paid its shorts for an hour, per unit of notional, and the premium behind it."""
+
+    coin: str
+    time: int
+    rate: Decimal
+    premium: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Liquidation:
+    """Positions that the exchange began to close for a wallet, as they were before.
+
+    `method` is `market` or `backstop`, as in a fill's liquidation mark, or `adl`.
+    """
+
+    lid: int
+    address: str
+    liquidator: str
+    time: int
+    hash: str
+    method: str
+    leverage_type: str
+    ntl: Decimal
+    account_value: Decimal
+    positions: tuple[tuple[str, Decimal], ...]
+
+
 @dataclass(slots=True)
 class Block:
     """All events of one block; they share `time_ms`."""
@@ -128,4 +169,7 @@ class Block:
     order_updates: list[OrderUpdate] = field(default_factory=list)
     trades: list[Trade] = field(default_factory=list)
     twap_updates: list[TwapUpdate] = field(default_factory=list)
+    fundings: list[FundingPayment] = field(default_factory=list)
+    funding_rates: list[FundingRate] = field(default_factory=list)
+    liquidations: list[Liquidation] = field(default_factory=list)
     spot_changed: set[str] = field(default_factory=set)

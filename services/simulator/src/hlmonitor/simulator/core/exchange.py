@@ -120,7 +120,7 @@ class Exchange:
     def deposit(self, address: str, amount: Decimal, dex: str = MAIN_DEX) -> None:
         """Add (or, negative, take away) collateral on a dex. It comes from outside the exchange."""
         state = self.state
-        state.account(address).on(dex).raw_usd += amount
+        state.move_cash(address, dex, amount)
         state.perp_deposits[dex] = state.perp_deposits.get(dex, ZERO) + amount
 
     def deposit_token(self, address: str, token: int, amount: Decimal) -> None:
@@ -138,3 +138,4 @@ class Exchange:
     def set_oracle(self, coin: str, px: Decimal) -> None:
         """Set the reference price from which the mark follows."""
         self.state.oracle[self.state.universe.get(coin).coin] = px
+        self.state.repriced[coin] = None

@@ -3,7 +3,8 @@
 Memory is bounded. Named wallets (whales, and whoever is driven by the control API) keep everything up to
 `limit` orders and `limit` fills together; past it the oldest finished ones go first and their wallet is
 marked truncated. Everybody else (market makers, the crowd) keeps what the venue itself serves: the latest
-2,000 orders and 10,000 fills each. TWAPs, which are rare, are kept to 20,000 per wallet.
+2,000 orders and 10,000 fills each. What is rare is kept by wallet: 20,000 TWAPs, the latest 10,000 payments
+of funding and the latest 2,000 liquidations.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .events import Fill, TwapUpdate
+    from .events import Fill, FundingPayment, Liquidation, TwapUpdate
     from .orders import Order
     from .twap import Twap
 
 ORDER_HORIZON: Final = 2_000
 FILL_HORIZON: Final = 10_000
 TWAP_HORIZON: Final = 20_000
+FUNDING_HORIZON: Final = 10_000
+LIQUIDATION_HORIZON: Final = 2_000
 
 
 @dataclass(slots=True)
@@ -32,6 +35,8 @@ class Records:
     fills: deque[Fill] = field(default_factory=deque)
     twaps: dict[int, Twap] = field(default_factory=dict)
     twap_rows: deque[TwapUpdate] = field(default_factory=lambda: deque(maxlen=TWAP_HORIZON))
+    fundings: deque[FundingPayment] = field(default_factory=lambda: deque(maxlen=FUNDING_HORIZON))
+    liquidations: deque[Liquidation] = field(default_factory=lambda: deque(maxlen=LIQUIDATION_HORIZON))
     truncated: bool = False
 
 
@@ -110,6 +115,14 @@ class Ledger:
     def record_twap_row(self, row: TwapUpdate) -> None:
         """Keep a row of a TWAP's history."""
         self._own(row.state.address).twap_rows.append(row)
+
+    def record_funding(self, payment: FundingPayment) -> None:
+        """Keep a payment of funding."""
+        self._own(payment.address).fundings.append(payment)
+
+    def record_liquidation(self, liquidation: Liquidation) -> None:
+        """Keep a liquidation, of its victim."""
+        self._own(liquidation.address).liquidations.append(liquidation)
 
     @staticmethod
     def _pop_oldest_closed(records: Records) -> None:

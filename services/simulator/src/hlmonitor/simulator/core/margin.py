@@ -22,8 +22,7 @@ class Margin:
 
     def leverage(self, account: Account, instrument: Instrument) -> int:
         """Return the account's leverage on a coin; by default the usual one or the coin's most."""
-        default = min(self._state.config.default_leverage, instrument.max_leverage)
-        return account.leverage.get(instrument.coin, default)
+        return self._state.leverage(account, instrument)
 
     def value(self, account: Account, dex: str) -> Decimal:
         """Return the account value on a dex: cash plus positions at mark."""

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
-from .accounts import MICRO, ZERO, Account, Position
+from .accounts import MICRO, ZERO, Account
 from .events import Fill, LiquidationMark, Trade
 from .instruments import MAIN_DEX
 from .orders import ZERO_HASH, Order, Origin, Side
+from .positions import Positions
 
 if TYPE_CHECKING:
     from .instruments import Instrument
@@ -54,6 +55,7 @@ class Settlement:
 
     def __init__(self, state: ExchangeState) -> None:
         self._state = state
+        self._positions = Positions(state)
 
     def settle(self, taker: Order, maker: Order, sz: Decimal) -> None:
         """Execute `sz` of two crossing orders at the maker's price."""
@@ -101,24 +103,12 @@ class Settlement:
 
     def _apply_perp(self, match: _Match, order: Order, account: Account, *, crossed: bool) -> _Effect:
         state, dex = self._state, match.instrument.dex
-        margin = account.on(dex)
-        start = margin.szi(order.coin)
         delta = match.sz * order.side.sign
-        pnl = self._move_position(account, match, delta)
         fee = (match.px * match.sz * self._perp_rate(account, dex, crossed=crossed)).quantize(MICRO)
-        margin.raw_usd -= delta * match.px + fee
+        moved = self._positions.apply(account, match.instrument, delta, match.px, fee)
         state.perp_fees[dex] = state.perp_fees.get(dex, ZERO) + fee
-        text = perp_dir(start, order.side, match.sz, liquidated=order.origin is Origin.LIQUIDATION)
-        return _Effect(start, text, pnl, fee, state.universe.token_by_index[match.instrument.quote].name)
-
-    @staticmethod
-    def _move_position(account: Account, match: _Match, delta: Decimal) -> Decimal:
-        positions = account.on(match.instrument.dex).positions
-        position = positions.setdefault(match.instrument.coin, Position())
-        pnl = position.apply(delta, match.px)
-        if not position.szi:
-            del positions[match.instrument.coin]
-        return pnl
+        text = perp_dir(moved.start, order.side, match.sz, liquidated=order.origin is Origin.LIQUIDATION)
+        return _Effect(moved.start, text, moved.pnl, fee, state.universe.token_by_index[match.instrument.quote].name)
 
     def _perp_rate(self, account: Account, dex: str, *, crossed: bool) -> Decimal:
         fees = self._state.config.fees

@@ -14,7 +14,7 @@ from .events import Block, OrderUpdate, Trade
 from .orders import Order, Origin, Side, Status
 
 if TYPE_CHECKING:
-    from .instruments import Universe
+    from .instruments import Instrument, Universe
     from .ledger import Ledger
 
 _RECENT_TRADES: Final = 30
@@ -72,6 +72,14 @@ class ExchangeState:
         self.perp_deposits: dict[str, Decimal] = {}
         self.token_fees: dict[int, Decimal] = {}
         self.token_deposits: dict[int, Decimal] = {}
+        self.holders: dict[str, dict[str, Account]] = {coin: {} for coin in universe.by_coin}
+        """Who has a position in a coin, by address, those who opened first first."""
+        self.open_interest = dict.fromkeys(universe.by_coin, ZERO)
+        """The sum of all long positions, by coin."""
+        self.repriced: dict[str, None] = {}
+        """Coins whose mark price may have changed since the last look at margins."""
+        self.unsettled: dict[tuple[str, str], None] = {}
+        """Accounts, as (address, dex), whose cash or positions changed since the last look at margins."""
         self.block = Block(0, genesis_ms)
         self.tx_hash: str | None = None
         """Of the transaction under way; None while the exchange acts by itself."""
@@ -89,6 +97,16 @@ class ExchangeState:
         if account is None:
             account = self.accounts[address] = Account(address)
         return account
+
+    def move_cash(self, address: str, dex: str, amount: Decimal) -> None:
+        """Add cross cash on a dex, or (below zero) take it away."""
+        self.account(address).on(dex).raw_usd += amount
+        self.unsettled[address, dex] = None
+
+    def leverage(self, account: Account, instrument: Instrument) -> int:
+        """Return the account's leverage on a coin; by default the usual one or the coin's most."""
+        chosen = account.leverage.get(instrument.coin)
+        return min(self.config.default_leverage, instrument.max_leverage) if chosen is None else chosen
 
     def new_oid(self) -> int:
         """Return the next order id."""
@@ -142,12 +160,14 @@ class ExchangeState:
 
     def rest(self, order: Order) -> None:
         """Put what remains of an order into its book."""
+        self.repriced[order.coin] = None
         self.books[order.coin].add(order)
         self.accounts[order.address].open_orders[order.oid] = order
         self.report(order, Status.OPEN)
 
     def unrest(self, order: Order, status: Status) -> None:
         """Take a resting order out of its book with a terminal status."""
+        self.repriced[order.coin] = None
         self.books[order.coin].remove(order)
         del self.accounts[order.address].open_orders[order.oid]
         self.report(order, status)
