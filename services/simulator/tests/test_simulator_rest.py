@@ -10,11 +10,12 @@ from hlmonitor.simulator.core.limits import LimitConfig
 from hlmonitor.simulator.core.market import MarketConfig
 from hlmonitor.simulator.core.orders import Side
 from hlmonitor.simulator.io.config import ServerConfig
+from hlmonitor.simulator.io.rest import NO_JSON_TYPE
 from hlmonitor.simulator.testing import Desk, Running, request, running, wallet
 from hlmonitor.simulator.wire.history import HORIZON, PAGE, aggregate, newest_first
 from hlmonitor.simulator.wire.info import Answerer
 from hlmonitor.simulator.wire.info.answerer import ANSWERS
-from hlmonitor.simulator.wire.requests import UNREADABLE, AnyInfo, read_request
+from hlmonitor.simulator.wire.requests import NOT_JSON, UNREADABLE, AnyInfo, read_request
 from hlmonitor.simulator.wire.rows import amount
 
 A, B = wallet(0xA), wallet(0xB)
@@ -27,6 +28,7 @@ STATE_KEYS = {
     "time",
 }
 BY_USER = {"user": A}
+JSON = {"Content-Type": "application/json"}
 
 
 def ask(desk: Desk, body: str) -> Any:  # noqa: ANN401 any JSON
@@ -51,6 +53,8 @@ async def test_every_request_type_is_answered() -> None:
         {"type": "allMids"},
         {"type": "allMids", "dex": "xyz"},
         {"type": "l2Book", "coin": "BTC"},
+        {"type": "recentTrades", "coin": "BTC"},
+        {"type": "candleSnapshot", "req": {"coin": "BTC", "interval": "1m", "startTime": 0}},
         {"type": "clearinghouseState", **BY_USER},
         {"type": "clearinghouseState", "dex": "xyz", **BY_USER},
         {"type": "spotClearinghouseState", **BY_USER},
@@ -77,14 +81,56 @@ async def test_what_cannot_be_read_is_422_with_the_venues_text() -> None:
     async with running() as server, api(server) as http:
         for body in (
             '{"type":"nope"}',
-            "{",
             "[]",
             '{"type":"userFills"}',
             '{"type":"userFills","user":"0x12"}',
             '{"type":"userFillsByTime","user":"' + A + '","startTime":"now"}',
+            '{"type":"candleSnapshot","req":{"coin":"BTC","interval":"7m","startTime":0,"endTime":1}}',
+            '{"type":"l2Book","coin":"BTC","nSigFigs":6}',
         ):
-            reply = await http.post("/info", content=body)
+            reply = await http.post("/info", content=body, headers=JSON)
             assert (reply.status_code, reply.text) == (422, UNREADABLE)
+
+
+async def test_what_is_no_json_is_refused_as_the_venues_framework_does() -> None:
+    async with running() as server, api(server) as http:
+        for body in (b"", b"{", b"\xff"):
+            reply = await http.post("/info", content=body, headers=JSON)
+            assert (reply.status_code, reply.text) == (400, NOT_JSON)
+        reply = await http.post("/info", content='{"type":"meta"}')
+        assert (reply.status_code, reply.text) == (415, NO_JSON_TYPE)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"type": "candleSnapshot", "req": {"coin": "NOPE", "interval": "1m", "startTime": 0, "endTime": 1}},
+        {"type": "recentTrades", "coin": "NOPE"},
+        {"type": "meta", "dex": "nope"},
+        {"type": "metaAndAssetCtxs", "dex": "nope"},
+        {"type": "allMids", "dex": "nope"},
+        {"type": "clearinghouseState", "dex": "nope", "user": A},
+        {"type": "openOrders", "dex": "nope", "user": A},
+        {"type": "frontendOpenOrders", "dex": "nope", "user": A},
+    ],
+    ids=lambda body: body["type"],
+)
+async def test_a_coin_or_dex_that_does_not_exist_is_500_and_null(body: dict[str, object]) -> None:
+    async with running() as server, api(server) as http:
+        reply = await http.post("/info", json=body)
+        assert (reply.status_code, reply.text) == (500, "null")
+
+
+async def test_the_book_of_an_unknown_coin_is_null() -> None:
+    async with running() as server, api(server) as http:
+        reply = await http.post("/info", json={"type": "l2Book", "coin": "NOPE"})
+        assert (reply.status_code, reply.text) == (200, "null")
+
+
+async def test_web_pages_of_any_origin_may_ask() -> None:
+    async with running() as server, api(server) as http:
+        assert (await http.options("/info")).headers["Access-Control-Allow-Headers"] == "*"
+        assert (await http.post("/info", json={"type": "meta"})).headers["Access-Control-Allow-Origin"] == "*"
 
 
 async def test_weights_are_charged_per_ip_and_beyond_them_is_429() -> None:
@@ -92,7 +138,8 @@ async def test_weights_are_charged_per_ip_and_beyond_them_is_429() -> None:
     async with running(server=config) as server, api(server) as http:
         assert (await http.post("/info", json={"type": "meta"})).status_code == 200
         assert (await http.post("/info", json={"type": "userFills", **BY_USER})).status_code == 200
-        assert (await http.post("/info", json={"type": "allMids"})).status_code == 429
+        refused = await http.post("/info", json={"type": "allMids"})
+        assert (refused.status_code, refused.text) == (429, "null")
         transport = httpx.AsyncHTTPTransport(local_address="127.0.0.3")
         async with httpx.AsyncClient(base_url=server.url, transport=transport) as other:
             assert (await other.post("/info", json={"type": "allMids"})).status_code == 200
@@ -228,3 +275,47 @@ def test_amounts_are_written_as_the_venue_does(value: str, text: str) -> None:
 
 def test_every_type_that_can_be_asked_has_an_answer() -> None:
     assert set(get_args(AnyInfo)) == set(ANSWERS)
+
+
+def test_a_joined_book_never_looks_better_than_it_is() -> None:
+    desk = Desk()
+    desk.fund(A, 10**9)
+    for px in ("66649", "66641", "66632"):
+        desk.buy(A, "1", px)
+    for px in ("66651", "66659", "66662"):
+        desk.sell(A, "1", px)
+    exact = ask(desk, '{"type":"l2Book","coin":"BTC"}')
+    assert [level["px"] for level in exact["levels"][0]] == ["66649.0", "66641.0", "66632.0"]
+    assert "spread" not in exact
+    joined = ask(desk, '{"type":"l2Book","coin":"BTC","nSigFigs":4}')
+    bids, asks = joined["levels"]
+    assert [(level["px"], level["sz"], level["n"]) for level in bids] == [("66640.0", "2.0", 2), ("66630.0", "1.0", 1)]
+    assert [(level["px"], level["sz"], level["n"]) for level in asks] == [("66660.0", "2.0", 2), ("66670.0", "1.0", 1)]
+    assert joined["spread"] == "2.0"
+    fives = ask(desk, '{"type":"l2Book","coin":"BTC","nSigFigs":5,"mantissa":5}')
+    assert [level["px"] for level in fives["levels"][0]] == ["66645.0", "66640.0", "66630.0"]
+
+
+def test_a_book_shows_twenty_levels_a_side() -> None:
+    desk = Desk()
+    desk.fund(A, 10**9)
+    desk.send(A, *(request(Side.BUY, "1", str(66_000 - n)) for n in range(30)))
+    bids = ask(desk, '{"type":"l2Book","coin":"BTC"}')["levels"][0]
+    assert (len(bids), bids[-1]["px"]) == (20, "65981.0")
+
+
+def test_recent_trades_are_newest_first_and_name_buyer_and_seller() -> None:
+    desk = trading_desk(blocks=12)
+    rows = ask(desk, '{"type":"recentTrades","coin":"BTC"}')
+    assert len(rows) == 30
+    assert rows[0]["time"] > rows[-1]["time"]
+    assert rows[0]["users"] == (A, B)
+
+
+def test_candles_come_from_the_trades() -> None:
+    desk = trading_desk(blocks=2)
+    (row,) = ask(
+        desk, '{"type":"candleSnapshot","req":{"coin":"BTC","interval":"1h","startTime":0}}'
+    )
+    assert row["T"] - row["t"] == 3_599_999
+    assert (row["s"], row["i"], row["o"], row["v"], row["n"]) == ("BTC", "1h", "66650.0", "6.0", 6)

@@ -13,8 +13,12 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from .accounts import ZERO
+from .orders import Origin
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from decimal import Decimal
 
     from .events import Fill, FundingPayment, Liquidation, TwapUpdate
     from .orders import Order
@@ -29,7 +33,10 @@ LIQUIDATION_HORIZON: Final = 2_000
 
 @dataclass(slots=True)
 class Records:
-    """What is kept of one address, oldest first."""
+    """What is kept of one address, oldest first.
+
+    `traded_ntl` (the volume of all fills) and `sent_orders` (orders of its own) also count what is no longer kept.
+    """
 
     orders: dict[int, Order] = field(default_factory=dict)
     fills: deque[Fill] = field(default_factory=deque)
@@ -38,6 +45,8 @@ class Records:
     fundings: deque[FundingPayment] = field(default_factory=lambda: deque(maxlen=FUNDING_HORIZON))
     liquidations: deque[Liquidation] = field(default_factory=lambda: deque(maxlen=LIQUIDATION_HORIZON))
     truncated: bool = False
+    traded_ntl: Decimal = ZERO
+    sent_orders: int = 0
 
 
 class Ledger:
@@ -84,6 +93,8 @@ class Ledger:
         self.orders_total += 1
         records = self._own(order.address)
         records.orders[order.oid] = order
+        if order.origin is Origin.ORDINARY:
+            records.sent_orders += 1
         if order.address in self._named:
             self._order_queue.append(order)
             self._trim_orders()
@@ -95,6 +106,7 @@ class Ledger:
         self.fills_total += 1
         records = self._own(fill.address)
         records.fills.append(fill)
+        records.traded_ntl += fill.px * fill.sz
         if fill.address in self._named:
             self._fill_queue.append(fill.address)
             self._trim_fills()

@@ -150,5 +150,6 @@ class Settlement:
         trade = Trade(coin, side, match.px, match.sz, state.now_ms, match.hash, match.tid, buyer, seller)
         state.block.trades.append(trade)
         state.recent_trades[coin].append(trade)
+        state.candles[coin].add(match.px, match.sz, state.now_ms)
         state.day_ntl[coin] += match.px * match.sz
         state.day_base[coin] += match.sz

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import blake2b
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from .accounts import ZERO, Account
 from .book import Book
+from .candles import CoinCandles
 from .events import Block, OrderUpdate, Trade
 from .orders import Order, Origin, Side, Status
 
@@ -66,6 +67,7 @@ class ExchangeState:
         self.oracle = {coin: instrument.start_px for coin, instrument in universe.by_coin.items()}
         self.accounts: dict[str, Account] = {}
         self.recent_trades: dict[str, deque[Trade]] = {coin: deque(maxlen=_RECENT_TRADES) for coin in universe.by_coin}
+        self.candles: defaultdict[str, CoinCandles] = defaultdict(CoinCandles)
         self.day_ntl = dict.fromkeys(universe.by_coin, ZERO)
         self.day_base = dict.fromkeys(universe.by_coin, ZERO)
         self.perp_fees: dict[str, Decimal] = {}

@@ -22,7 +22,9 @@ class Listener:
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
         app = web.Application(middlewares=[self._count_errors])
-        app.router.add_post("/info", InfoEndpoint(simulator).handle)
+        info = InfoEndpoint(simulator)
+        app.router.add_post("/info", info.handle)
+        app.router.add_options("/info", info.preflight)
         app.router.add_get("/ws", WebSocketEndpoint(simulator).handle)
         ControlEndpoint(simulator).register(app.router)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)

@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from hlmonitor.simulator.wire import frames
+from hlmonitor.simulator.wire.info import FailedAnswerError
 from hlmonitor.simulator.wire.requests import UnreadableRequestError, read_request
 from hlmonitor.simulator.wire.subscriptions import (
     Message,
@@ -27,10 +28,12 @@ from .connection import Connection
 
 if TYPE_CHECKING:
     from hlmonitor.simulator.wire.frames import Frame
+    from hlmonitor.simulator.wire.requests import Info
 
     from .server import Simulator
 
 _OVER_BUDGET = "429 Too Many Requests"
+_FAILED = "500 Internal Server Error"
 
 
 class WebSocketEndpoint:
@@ -151,15 +154,21 @@ class WebSocketEndpoint:
 
         def reply() -> None:
             connection.budget.posts -= 1
-            now_ms = self._simulator.clock_ms()
-            response: dict[str, object] = {"type": "error", "payload": _OVER_BUDGET}
-            if connection.budget.spend(request.weight, now_ms):
-                data = self._simulator.answerer.answer(request)
-                connection.budget.charge(self._simulator.answerer.extra_weight(request, data), now_ms)
-                kind = msgspec.json.decode(post.payload)["type"]
-                response = {"type": "info", "payload": {"type": kind, "data": data}}
-            else:
-                self._simulator.stats.violations["weight"] += 1
+            kind = msgspec.json.decode(post.payload)["type"]
+            response = self._info(connection, request, kind)
             self._send(connection, frames.message("post", {"id": post.id, "response": response}))
 
         self._simulator.at_block_end(reply)
+
+    def _info(self, connection: Connection, request: Info, kind: str) -> dict[str, object]:
+        """Answer a post out of the client's REST budget. How a failure reads here is an assumption."""
+        simulator, now_ms = self._simulator, self._simulator.clock_ms()
+        if not connection.budget.spend(request.weight, now_ms):
+            simulator.stats.violations["weight"] += 1
+            return {"type": "error", "payload": _OVER_BUDGET}
+        try:
+            data = simulator.answerer.answer(request)
+        except FailedAnswerError:
+            return {"type": "error", "payload": _FAILED}
+        connection.budget.charge(simulator.answerer.extra_weight(request, data), now_ms)
+        return {"type": "info", "payload": {"type": kind, "data": data}}

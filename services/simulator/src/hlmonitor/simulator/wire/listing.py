@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from hlmonitor.simulator.core.exchange import Exchange
     from hlmonitor.simulator.core.instruments import Dex, Instrument, Token
 
-_BOOK_LEVELS: Final = 20
 _UNLISTED_CONTEXT: Final = "@2"
 
 
@@ -138,19 +137,3 @@ def all_mids(exchange: Exchange, dex: Dex) -> dict[str, str]:
         listed = (*dex.instruments, *exchange.state.universe.spot)
     mids = ((i.coin, exchange.state.books[i.coin].mid()) for i in listed)
     return {coin: amount(exchange.state.mark(coin) if mid is None else mid) for coin, mid in mids}
-
-
-def l2_book(exchange: Exchange, coin: str) -> dict[str, object]:
-    """Write the best 20 levels of both sides."""
-    sides = [_levels(exchange, coin, side) for side in (Side.BUY, Side.SELL)]
-    return {"coin": coin, "time": exchange.state.now_ms, "levels": sides}
-
-
-def _levels(exchange: Exchange, coin: str, side: Side) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = []
-    for px, orders in exchange.state.books[coin].levels(side):
-        sz = sum((order.remaining for order in orders[1:]), orders[0].remaining)
-        rows.append({"px": amount(px), "sz": amount(sz), "n": len(orders)})
-        if len(rows) == _BOOK_LEVELS:
-            break
-    return rows

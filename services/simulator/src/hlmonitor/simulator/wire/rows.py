@@ -12,6 +12,7 @@ from hlmonitor.simulator.core.orders import Tif
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from hlmonitor.simulator.core.candles import Candle, Interval
     from hlmonitor.simulator.core.events import Fill, OrderUpdate, Trade, TwapState, TwapUpdate
     from hlmonitor.simulator.core.orders import Order
 
@@ -74,6 +75,22 @@ def trade_row(trade: Trade) -> dict[str, object]:
         "hash": trade.hash,
         "tid": trade.tid,
         "users": (trade.buyer, trade.seller),
+    }
+
+
+def candle_row(coin: str, interval: Interval, candle: Candle) -> dict[str, object]:
+    """Write a candle; `T` is its last millisecond."""
+    return {
+        "t": candle.start_ms,
+        "T": interval.end_of(candle.start_ms) - 1,
+        "s": coin,
+        "i": interval,
+        "o": amount(candle.open),
+        "c": amount(candle.close),
+        "h": amount(candle.high),
+        "l": amount(candle.low),
+        "v": amount(candle.volume),
+        "n": candle.trades,
     }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hlmonitor.simulator.wire.requests import accounts as asked
 from hlmonitor.simulator.wire.states import clearinghouse_state, spot_state
 
-from .topic import Topic
+from .topic import Topic, dex_named
 
 if TYPE_CHECKING:
     from hlmonitor.simulator.core.exchange import Exchange
@@ -17,9 +17,8 @@ TOPIC = Topic()
 
 @TOPIC.answers_to(asked.ClearinghouseState)
 def _clearinghouse_state(request: asked.ClearinghouseState, exchange: Exchange) -> object:
-    if exchange.state.universe.dex(request.dex) is None:
-        return None
-    return clearinghouse_state(exchange, request.user.lower(), request.dex)
+    dex = dex_named(exchange, request.dex)
+    return clearinghouse_state(exchange, request.user.lower(), dex.name)
 
 
 @TOPIC.answers_to(asked.SpotClearinghouseState)

@@ -24,7 +24,7 @@ class Answerer:
         self._exchange = exchange
 
     def answer(self, request: Info) -> object:
-        """Return the reply as plain data; null for a dex or coin that does not exist."""
+        """Return the reply as plain data; raise FailedAnswerError."""
         return ANSWERS[type(request)](request, self._exchange)
 
     @staticmethod

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hlmonitor.simulator.wire import listing
 from hlmonitor.simulator.wire.requests import listings as asked
 
-from .topic import Topic
+from .topic import Topic, dex_named
 
 if TYPE_CHECKING:
     from hlmonitor.simulator.core.exchange import Exchange
@@ -17,8 +17,7 @@ TOPIC = Topic()
 
 @TOPIC.answers_to(asked.Meta)
 def _meta(request: asked.Meta, exchange: Exchange) -> object:
-    dex = exchange.state.universe.dex(request.dex)
-    return None if dex is None else listing.meta(dex)
+    return listing.meta(dex_named(exchange, request.dex))
 
 
 @TOPIC.answers_to(asked.SpotMeta)
@@ -38,8 +37,8 @@ def _all_perp_metas(_request: asked.AllPerpMetas, exchange: Exchange) -> object:
 
 @TOPIC.answers_to(asked.MetaAndAssetCtxs)
 def _meta_and_contexts(request: asked.MetaAndAssetCtxs, exchange: Exchange) -> object:
-    dex = exchange.state.universe.dex(request.dex)
-    return None if dex is None else (listing.meta(dex), listing.perp_contexts(exchange, dex))
+    dex = dex_named(exchange, request.dex)
+    return listing.meta(dex), listing.perp_contexts(exchange, dex)
 
 
 @TOPIC.answers_to(asked.SpotMetaAndAssetCtxs)

@@ -10,7 +10,7 @@ from hlmonitor.simulator.wire.history import PAGE
 from hlmonitor.simulator.wire.requests import orders as asked
 from hlmonitor.simulator.wire.rows import frontend_order_row, history_row, open_order_row
 
-from .topic import Topic
+from .topic import Topic, dex_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,10 +23,10 @@ TOPIC = Topic()
 _UNKNOWN_OID: Final = {"status": "unknownOid"}
 
 
-def _resting(exchange: Exchange, user: str, dex: str) -> Iterable[Order]:
-    account = exchange.state.accounts.get(user.lower())
+def _resting(exchange: Exchange, user: str, name: str) -> Iterable[Order]:
+    dex, account = dex_named(exchange, name), exchange.state.accounts.get(user.lower())
     orders = () if account is None else account.open_orders.values()
-    return (order for order in orders if exchange.state.universe.get(order.coin).dex == dex)
+    return (order for order in orders if exchange.state.universe.get(order.coin).dex == dex.name)
 
 
 def _history(exchange: Exchange, user: str) -> Iterable[Order]:

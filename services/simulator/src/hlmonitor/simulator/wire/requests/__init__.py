@@ -13,9 +13,10 @@ from .listings import ListingInfo
 from .orders import OrderInfo
 from .prices import PriceInfo
 
-__all__ = ["UNREADABLE", "Address", "AnyInfo", "Info", "UnreadableRequestError", "read_request"]
+__all__ = ["NOT_JSON", "UNREADABLE", "Address", "AnyInfo", "Info", "UnreadableRequestError", "read_request"]
 
 UNREADABLE: Final = "Failed to deserialize the JSON body into the target type"
+NOT_JSON: Final = "Failed to parse the request body as JSON"
 
 AnyInfo = ListingInfo | PriceInfo | AccountInfo | OrderInfo | FillInfo
 
@@ -23,13 +24,23 @@ _decoder: Final = msgspec.json.Decoder(AnyInfo)
 
 
 class UnreadableRequestError(ValueError):
-    """A request body that the venue would answer with 422."""
+    """A request body that the venue refuses, with the HTTP status that it gives.
+
+    422 and its text are the venue's. They are those of its web framework, and so it is an assumption that it answers
+    what is not JSON at all as that framework does: with 400.
+    """
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 def read_request(body: bytes) -> AnyInfo:
     """Read a request; raise UnreadableRequestError."""
     try:
         request: AnyInfo = _decoder.decode(body)
-    except msgspec.DecodeError as error:
-        raise UnreadableRequestError(UNREADABLE) from error
+    except msgspec.ValidationError as error:
+        raise UnreadableRequestError(422, UNREADABLE) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableRequestError(400, NOT_JSON) from error
     return request
