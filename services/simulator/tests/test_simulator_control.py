@@ -67,6 +67,12 @@ async def test_twaps_leverage_oracle_and_modify_can_be_scripted() -> None:
         assert await post(http, "cancel", {"address": A}) == {"canceled": 1}
 
 
+async def test_a_list_of_one_command_is_done_in_one_block() -> None:
+    async with running() as server, control(server) as http:
+        replies = await post(http, "deposit", [{"address": A, "amount": "1"}, {"address": B, "amount": "2"}])
+        assert replies[0] == replies[1]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [

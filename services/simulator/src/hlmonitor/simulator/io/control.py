@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
 from aiohttp import web
+from msgspec import Meta
 
 from hlmonitor.simulator.oracle.expected import expect
+from hlmonitor.simulator.wire.requests import Address
 
-from . import scenario
+from . import commands
 from .dump import ledger_lines
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from hlmonitor.simulator.core.exchange import Exchange
-
-    from .connection import Connection
     from .server import Simulator
 
 _QUIET_BLOCKS = 50
 
+M = TypeVar("M", bound=commands.MarketCommand)
+S = TypeVar("S", bound=commands.ServerCommand)
 
-class _Command(Protocol):
-    def check(self, exchange: Exchange) -> None: ...
-    def run(self, exchange: Exchange) -> dict[str, object]: ...
+
+class ExpectedBody(commands.Strict, frozen=True):
+    """Which wallets are watched, from which venue times on."""
+
+    watch_from: dict[Address, int]
+    order_timeout_ms: Annotated[int, Meta(ge=1)] = 300_000
 
 
 def _json(value: object, status: int = 200) -> web.Response:
@@ -45,21 +48,16 @@ class ControlEndpoint:
         router.add_get("/control/stats", self._stats)
         router.add_get("/control/wallets", self._wallets)
         router.add_get("/control/ledger", self._ledger)
-        posts: dict[str, Callable[[bytes], Awaitable[object]]] = {
-            "expected": self._expected,
-            "disconnect": self._disconnect,
-            "faults": self._faults,
-            "quiesce": self._quiesce,
-            "speed": self._speed,
-            "order": self._order,
-            "cancel": self._cancel,
-            "twap": lambda body: self._run(scenario.read(body, scenario.TwapBody)),
-            "deposit": lambda body: self._run(scenario.read(body, scenario.DepositBody)),
-            "leverage": lambda body: self._run(scenario.read(body, scenario.LeverageBody)),
-            "oracle": lambda body: self._run(scenario.read(body, scenario.OracleBody)),
-        }
-        for name, action in posts.items():
+        posts = {name: self._command(kind) for name, kind in commands.COMMANDS.items()}
+        for name, action in (posts | {"expected": self._expected, "quiesce": self._quiesce}).items():
             router.add_post(f"/control/{name}", self._handler(action))
+
+    def _command(
+        self, kind: type[commands.MarketCommand | commands.ServerCommand]
+    ) -> Callable[[bytes], Awaitable[object]]:
+        if issubclass(kind, commands.MarketCommand):
+            return lambda body: self._run(body, kind)
+        return lambda body: self._apply(body, kind)
 
     @staticmethod
     def _handler(
@@ -68,7 +66,7 @@ class ControlEndpoint:
         async def handle(request: web.Request) -> web.Response:
             try:
                 return _json(await action(await request.read()))
-            except scenario.BadInputError as error:
+            except commands.BadInputError as error:
                 return _json({"error": str(error)}, status=400)
 
         return handle
@@ -113,33 +111,8 @@ class ControlEndpoint:
         return response
 
     async def _expected(self, body: bytes) -> object:
-        wanted = scenario.read(body, scenario.ExpectedBody)
+        wanted = commands.read(body, ExpectedBody)
         return expect(self._simulator.market.ledger, wanted.watch_from, wanted.order_timeout_ms)
-
-    async def _disconnect(self, body: bytes) -> object:
-        wanted = scenario.read(body, scenario.DisconnectBody)
-        if not (wanted.user or wanted.client or wanted.all):
-            raise scenario.BadInputError("user, client or all: one of them must say what to disconnect")
-        hit = [c for c in self._simulator.connections if self._is_meant(c, wanted)]
-        for connection in hit:
-            connection.abort("control")
-        return {"disconnected": len(hit)}
-
-    @staticmethod
-    def _is_meant(connection: Connection, wanted: scenario.DisconnectBody) -> bool:
-        watched = wanted.user is not None and wanted.user.lower() in connection.users()
-        return wanted.all or connection.ip == wanted.client or watched
-
-    async def _faults(self, body: bytes) -> object:
-        wanted = scenario.read(body, scenario.FaultsBody)
-        given = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not None}
-        self._simulator.faults = dataclasses.replace(self._simulator.faults, **given)
-        return self._simulator.faults
-
-    async def _speed(self, body: bytes) -> object:
-        clock = self._simulator.clock
-        clock.set_speed(scenario.read(body, scenario.SpeedBody).speed)
-        return {"speed": clock.speed, "time": self._simulator.market.exchange.state.now_ms}
 
     async def _quiesce(self, _body: bytes) -> object:
         simulator = self._simulator
@@ -152,19 +125,15 @@ class ControlEndpoint:
                 break
         return {"time": time_ms, "drained": await simulator.drain()}
 
-    async def _order(self, body: bytes) -> object:
-        """Place one order, or a list of orders in one block."""
-        given = scenario.read(body, scenario.OrderBody | list[scenario.OrderBody])  # type: ignore[arg-type]
-        orders = given if isinstance(given, list) else [given]
-        for order in orders:
-            order.check(self._simulator.market.exchange)
-        placed = await self._simulator.command(lambda exchange: [order.run(exchange) for order in orders])
-        replies = [scenario.order_reply(order) for order in placed]
+    async def _run(self, body: bytes, kind: type[M]) -> object:
+        """Run one command, or a list of them in one block."""
+        given: M | list[M] = commands.read(body, kind | list[kind])  # type: ignore[valid-type, arg-type]
+        wanted = given if isinstance(given, list) else [given]
+        for command in wanted:
+            command.check(self._simulator.market.exchange)
+        results = await self._simulator.command(lambda exchange: [command.run(exchange) for command in wanted])
+        replies = [commands.reply(result) for result in results]
         return replies if isinstance(given, list) else replies[0]
 
-    async def _cancel(self, body: bytes) -> object:
-        return await self._simulator.command(scenario.read(body, scenario.CancelBody).run)
-
-    async def _run(self, command: _Command) -> object:
-        command.check(self._simulator.market.exchange)
-        return await self._simulator.command(command.run)
+    async def _apply(self, body: bytes, kind: type[S]) -> object:
+        return commands.read(body, kind).apply(self._simulator)

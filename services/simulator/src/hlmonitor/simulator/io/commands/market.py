@@ -1,44 +1,22 @@
-"""Bodies of `/control` requests, and the exchange commands that they stand for."""
+"""Commands that act inside a block: orders, money, prices."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING
 
-import msgspec
-from msgspec import Meta, Struct
-
-from hlmonitor.simulator.core.orders import OrderRequest, Side, Tif
+from hlmonitor.simulator.core.orders import Order, OrderRequest, Side, Tif
 from hlmonitor.simulator.core.twap import TwapRequest
 from hlmonitor.simulator.wire.requests import Address
 from hlmonitor.simulator.wire.rows import amount
 
+from .base import BadInputError, MarketCommand, Positive
+
 if TYPE_CHECKING:
     from hlmonitor.simulator.core.exchange import Exchange
-    from hlmonitor.simulator.core.orders import Order
-
-Positive = Annotated[int, Meta(ge=1)]
-Chance = Annotated[float, Meta(ge=0, le=1)]
-S = TypeVar("S")
 
 
-class BadInputError(ValueError):
-    """A control request that cannot be understood; the text names the field."""
-
-
-class Strict(Struct, frozen=True, forbid_unknown_fields=True):
-    """A body in which a wrong or unknown field is refused."""
-
-
-def read(body: bytes, kind: type[S]) -> S:
-    """Read a body; raise BadInputError."""
-    try:
-        return msgspec.json.decode(body or b"{}", type=kind)
-    except msgspec.DecodeError as error:
-        raise BadInputError(str(error)) from error
-
-
-class OrderBody(Strict, frozen=True):
+class OrderBody(MarketCommand, frozen=True):
     """An order; without `px` a market order; with `modify` it replaces that oid."""
 
     address: Address
@@ -71,7 +49,7 @@ class OrderBody(Strict, frozen=True):
         return order
 
 
-class CancelBody(Strict, frozen=True):
+class CancelBody(MarketCommand, frozen=True):
     """What to cancel: one order, one TWAP, or (with neither) every resting order of the address."""
 
     address: Address
@@ -88,7 +66,7 @@ class CancelBody(Strict, frozen=True):
         return {"canceled": exchange.cancel_all(address)}
 
 
-class TwapBody(Strict, frozen=True):
+class TwapBody(MarketCommand, frozen=True):
     """A TWAP. `slice_ms` defaults to the exchange's interval."""
 
     address: Address
@@ -113,7 +91,7 @@ class TwapBody(Strict, frozen=True):
         return {"twap_id": twap.twap_id, "slices": twap.slices, "time": twap.started_ms}
 
 
-class DepositBody(Strict, frozen=True):
+class DepositBody(MarketCommand, frozen=True):
     """Collateral on a dex, or (with `token`) a spot token. A negative amount takes it away."""
 
     address: Address
@@ -141,7 +119,7 @@ class DepositBody(Strict, frozen=True):
         return {"time": exchange.state.now_ms}
 
 
-class LeverageBody(Strict, frozen=True):
+class LeverageBody(MarketCommand, frozen=True):
     """Cross leverage of an address on a coin."""
 
     address: Address
@@ -158,7 +136,7 @@ class LeverageBody(Strict, frozen=True):
         return {"time": exchange.state.now_ms}
 
 
-class OracleBody(Strict, frozen=True):
+class OracleBody(MarketCommand, frozen=True):
     """A coin's reference price. With agents on they move it on."""
 
     coin: str
@@ -175,37 +153,6 @@ class OracleBody(Strict, frozen=True):
         return {"markPx": amount(exchange.state.mark(self.coin)), "time": exchange.state.now_ms}
 
 
-class ExpectedBody(Strict, frozen=True):
-    """Which wallets are watched, from which venue times on."""
-
-    watch_from: dict[Address, int]
-    order_timeout_ms: Positive = 300_000
-
-
-class DisconnectBody(Strict, frozen=True):
-    """Which connections to cut: those that watch a user, those of a client IP, or all."""
-
-    user: Address | None = None
-    client: str | None = None
-    all: bool = False
-
-
-class SpeedBody(Strict, frozen=True):
-    """Venue seconds per second from now on, 0 as fast as possible. Venue time then leaves the wall clock."""
-
-    speed: Annotated[float, Meta(ge=0)]
-
-
-class FaultsBody(Strict, frozen=True):
-    """Faults to change; those left out stay."""
-
-    duplicate: Chance | None = None
-    reorder: Chance | None = None
-    split: Chance | None = None
-    status_first: bool | None = None
-    reorder_ms: Positive | None = None
-
-
 def check_coin(exchange: Exchange, coin: str) -> None:
     """Raise BadInputError for a coin that is not listed."""
     if coin not in exchange.state.universe.by_coin:
@@ -216,6 +163,11 @@ def check_amount(name: str, value: Decimal) -> None:
     """Raise BadInputError for an amount that is not a positive number."""
     if not value.is_finite() or value <= 0:
         raise BadInputError(f"{name}: must be above zero")
+
+
+def reply(result: object) -> object:
+    """Return what is told of a command's result, once its block is made. An order may have changed within it."""
+    return order_reply(result) if isinstance(result, Order) else result
 
 
 def order_reply(order: Order) -> dict[str, object]:
