@@ -314,8 +314,6 @@ def test_recent_trades_are_newest_first_and_name_buyer_and_seller() -> None:
 
 def test_candles_come_from_the_trades() -> None:
     desk = trading_desk(blocks=2)
-    (row,) = ask(
-        desk, '{"type":"candleSnapshot","req":{"coin":"BTC","interval":"1h","startTime":0}}'
-    )
+    (row,) = ask(desk, '{"type":"candleSnapshot","req":{"coin":"BTC","interval":"1h","startTime":0}}')
     assert row["T"] - row["t"] == 3_599_999
     assert (row["s"], row["i"], row["o"], row["v"], row["n"]) == ("BTC", "1h", "66650.0", "6.0", 6)

@@ -2,7 +2,6 @@
 
 import asyncio
 from decimal import Decimal
-from typing import TYPE_CHECKING, cast
 
 import httpx
 import pytest
@@ -21,9 +20,6 @@ from hlmonitor.simulator.settings import SimulatorSettings
 from hlmonitor.simulator.testing import GENESIS_MS, QUIET_MARKET, running
 from hlmonitor.simulator.wire.frames import Frame
 from hlmonitor.simulator.wire.subscriptions import Subscription
-
-if TYPE_CHECKING:
-    from hlmonitor.simulator.io.connection import Connection
 
 LIVELY = MarketConfig(ExchangeConfig(block_ms=100), PopulationConfig(seed=3, rate=Decimal(30)))
 KINDS = (
@@ -93,9 +89,9 @@ def recorded(seed: int) -> tuple[bytes, bytes]:
     feeds = [Subscription("trades", coin=coin) for coin in ("BTC", "ETH", "@107")]
     for whale in simulator.market.population.whales:
         feeds.extend(Subscription(kind, whale.address) for kind in KINDS)
-        feeds.append(Subscription("userFills", whale.address, aggregate=False))
+        feeds.append(Subscription("userFills", whale.address, options=(("aggregateByTime", False),)))
     for feed in feeds:
-        simulator.hub.add(cast("Connection", tape), feed, simulator.faults)
+        simulator.hub.add(tape, feed, simulator.faults)
     for _ in range(400):
         simulator.step(simulator.clock.next_ms())
     ledger = ledger_lines(simulator.market.ledger, 0, everybody=True)

@@ -15,6 +15,7 @@ from hlmonitor.simulator.core.orders import Side, Tif
 from hlmonitor.simulator.core.twap import TwapRequest
 from hlmonitor.simulator.io.config import ServerConfig
 from hlmonitor.simulator.testing import Running, request, running, wallet
+from hlmonitor.simulator.wire.feeds import FeedConfig
 
 A, B = wallet(0xA), wallet(0xB)
 MIXED = "0x" + "Ab" * 20
@@ -97,8 +98,8 @@ async def test_the_venues_error_texts() -> None:
         await me.subscribe("orderUpdates", user=A)
         await me.send({"method": "subscribe", "subscription": {"type": "orderUpdates", "user": A, "x": 1}})
         assert await me.error() == f'Already subscribed: {{"type":"orderUpdates","user":"{A}"}}'
-        await me.send({"method": "unsubscribe", "subscription": {"type": "spotState", "user": A}})
-        assert await me.error() == f'Already unsubscribed: {{"type":"spotState","user":"{A}"}}'
+        await me.send({"method": "unsubscribe", "subscription": {"type": "userTwapHistory", "user": A}})
+        assert await me.error() == f'Already unsubscribed: {{"type":"userTwapHistory","user":"{A}"}}'
         await me.send({"method": "subscribe", "subscription": {"type": "trades", "coin": "NOPE"}})
         assert await me.error() == 'Invalid subscription {"type":"trades","coin":"NOPE"}'
         await me.send({"method": "subscribe", "subscription": {"type": "userFills", "user": "0x12"}})
@@ -180,7 +181,7 @@ async def test_twap_slices_come_only_on_their_own_feed() -> None:
 
 
 async def test_account_states_come_at_once_and_again_without_a_change() -> None:
-    async with running(server=ServerConfig(state_every_ms=20)) as server, client(server) as me:
+    async with running(server=ServerConfig(feeds=FeedConfig(state_every_ms=20))) as server, client(server) as me:
         await trade(server)
         await me.subscribe("allDexsClearinghouseState", user=A)
         for _ in range(3):

@@ -14,6 +14,7 @@ from hlmonitor.simulator.core.population import PopulationConfig
 from hlmonitor.simulator.core.state import ExchangeConfig
 from hlmonitor.simulator.io.clock import TimeConfig
 from hlmonitor.simulator.io.config import ServerConfig
+from hlmonitor.simulator.wire.feeds import FeedConfig
 
 
 class SimulatorSettings(ServiceSettings):
@@ -48,6 +49,9 @@ class SimulatorSettings(ServiceSettings):
         0, ge=0, description="bytes kept back, so that files end in the middle of a line; 0: whole lines at once"
     )
     idle_s: Duration = Field(60.0, description="silence towards a client after which its connection is cut")
+    expire_s: Duration = Field(10_800.0, description="age at which a connection is closed with 1000 `Expired`")
+    unknown_coin_closes: bool = Field(default=False, description="cut a connection that asks for an unlisted coin")
+    greeting: bool = Field(default=False, description="begin connections with the text that older servers sent")
 
     fault_duplicate: float = Field(0.0, ge=0, le=1, description="chance that a frame is sent twice")
     fault_reorder: float = Field(0.0, ge=0, le=1, description="chance that a frame is held back or shuffled")
@@ -85,8 +89,11 @@ class SimulatorSettings(ServiceSettings):
                 reorder_ms=self.fault_reorder_ms,
             ),
             time=TimeConfig(self.speed, None if self.genesis is None else int(self.genesis.timestamp() * 1000)),
-            idle_ms=int(self.idle_s * 1000),
-            snapshot_rows=self.snapshot_rows,
             node_dir=Path(self.node_dir) if self.node_dir else None,
             node_buffer_bytes=self.node_buffer_bytes,
+            feeds=FeedConfig(snapshot_rows=self.snapshot_rows),
+            idle_ms=int(self.idle_s * 1000),
+            expire_ms=int(self.expire_s * 1000),
+            unknown_coin_closes=self.unknown_coin_closes,
+            greeting=self.greeting,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from .accounts import ZERO
@@ -51,22 +51,28 @@ class Twap:
     status: TwapStatus = TwapStatus.ACTIVATED
     ended_ms: int | None = None
 
-    def state(self) -> TwapState:
-        """Return what the history shows: progress stays "0.0" while the TWAP is active."""
-        active = self.status is TwapStatus.ACTIVATED
+    def progress(self) -> TwapState:
+        """Return the TWAP as it stands, with what it executed so far."""
         return TwapState(
             self.twap_id,
             self.address,
             self.request.coin,
             self.request.side,
             self.request.sz,
-            ZERO if active else self.executed_sz,
-            ZERO if active else self.executed_ntl,
+            self.executed_sz,
+            self.executed_ntl,
             max(1, -(-self.request.duration_ms // _MINUTE_MS)),
             self.request.reduce_only,
             self.request.randomize,
             self.started_ms,
         )
+
+    def state(self) -> TwapState:
+        """Return what the history shows: progress stays "0.0" while the TWAP is active."""
+        progress = self.progress()
+        if self.status is not TwapStatus.ACTIVATED:
+            return progress
+        return replace(progress, executed_sz=ZERO, executed_ntl=ZERO)
 
 
 class TwapDesk:

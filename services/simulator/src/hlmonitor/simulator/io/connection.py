@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from hlmonitor.simulator.core.faults import FaultConfig, FaultyLine
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from hlmonitor.simulator.wire.subscriptions import Subscription
 
     from .config import Stats
+
+_CLOSE_TIMEOUT_S: Final = 2.0
 
 
 class Connection:
@@ -31,8 +33,11 @@ class Connection:
         self.ip = ip
         self.budget = budget
         self.subscriptions: dict[Subscription, None] = {}
-        self.socket = web.WebSocketResponse(autoclose=True, compress=False, max_msg_size=1 << 20)
+        self.socket = web.WebSocketResponse(
+            autoclose=True, compress=False, max_msg_size=1 << 20, timeout=_CLOSE_TIMEOUT_S
+        )
         self.last_sent_ms = 0
+        self.opened_ms = 0
         self.closed_by: str | None = None
         self._request = request
         self._stats = stats
@@ -40,6 +45,7 @@ class Connection:
         self._outbox: deque[bytes] = deque()
         self._outbox_frames = outbox_frames
         self._ready = asyncio.Event()
+        self._is_expired = False
 
     def users(self) -> list[str]:
         """Return the users of its subscriptions, one entry for each subscription."""
@@ -61,6 +67,8 @@ class Connection:
             self._queue(frame)
 
     def _queue(self, frame: Frame) -> None:
+        if self.closed_by is not None:
+            return
         if len(self._outbox) >= self._outbox_frames:
             self.abort("slow_client")
             return
@@ -81,16 +89,29 @@ class Connection:
         return not self._outbox and (transport is None or not transport.get_write_buffer_size())
 
     async def write(self) -> None:
-        """Send the outbox, in order, until cancelled."""
+        """Send the outbox, in order, until cancelled or expired."""
         loop = asyncio.get_running_loop()
-        self.last_sent_ms = int(loop.time() * 1000)
-        while True:
+        while not self._is_expired:
             await self._ready.wait()
             self._ready.clear()
             while self._outbox:
                 await self.socket.send_frame(self._outbox[0], WSMsgType.TEXT)
                 self._outbox.popleft()
                 self.last_sent_ms = int(loop.time() * 1000)
+        await self.socket.close(code=WSCloseCode.OK, message=b"Expired")
+
+    def expire(self) -> None:
+        """End the connection by age: a close frame with 1000 `Expired` after what is queued."""
+        if self.closed_by is None:
+            self.closed_by = "expired"
+            self._stats.closed["expired"] += 1
+            self._is_expired = True
+            self._ready.set()
+
+    @property
+    def is_expired(self) -> bool:
+        """Tell whether its writer is about to send the close frame, or has done so."""
+        return self._is_expired
 
     def abort(self, reason: str) -> None:
         """Cut the connection without a close frame: the client sees 1006."""

@@ -55,9 +55,10 @@ class InfoEndpoint:
             request = read_request(await http.read())
         except UnreadableRequestError as error:
             return text(error.status, str(error))
-        budget = simulator.budget(http.remote or "")
+        client = http.remote or ""
+        budget = simulator.budget(client)
         if not budget.spend(request.weight, now_ms):
-            simulator.stats.violations["weight"] += 1
+            simulator.stats.violate(client, "weight")
             return json(None, 429)
         try:
             reply = simulator.answerer.answer(request)

@@ -106,10 +106,12 @@ class Simulator:
             self._node.close()
 
     def cut_silent(self, loop_ms: int) -> None:
-        """Cut connections to which nothing was sent for too long."""
+        """Cut connections to which nothing was sent for too long; close those that are too old."""
         for connection in list(self.connections):
             if loop_ms - connection.last_sent_ms >= self.config.idle_ms:
                 connection.abort("idle")
+            elif loop_ms - connection.opened_ms >= self.config.expire_ms:
+                connection.expire()
 
     def is_crowded(self) -> bool:
         """Tell whether a block should wait because a client would be cut off for reading too slowly.

@@ -11,24 +11,25 @@ from aiohttp import WSMsgType, web
 
 from hlmonitor.simulator.wire import frames
 from hlmonitor.simulator.wire.info import FailedAnswerError
-from hlmonitor.simulator.wire.requests import UnreadableRequestError, read_request
-from hlmonitor.simulator.wire.subscriptions import (
+from hlmonitor.simulator.wire.messages import (
     Message,
     Ping,
     Post,
     RefusedMessageError,
     Subscribe,
-    Subscription,
     Unsubscribe,
     already,
     read_message,
+    unparsable,
 )
+from hlmonitor.simulator.wire.requests import UnreadableRequestError, read_request
 
 from .connection import Connection
 
 if TYPE_CHECKING:
     from hlmonitor.simulator.wire.frames import Frame
     from hlmonitor.simulator.wire.requests import Info
+    from hlmonitor.simulator.wire.subscriptions import Subscription
 
     from .server import Simulator
 
@@ -41,7 +42,7 @@ class WebSocketEndpoint:
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
-        self._coins = simulator.market.exchange.state.universe.by_coin
+        self._universe = simulator.market.exchange.state.universe
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one connection until it ends."""
@@ -49,7 +50,7 @@ class WebSocketEndpoint:
         budget = simulator.budget(ip)
         refusal = budget.connect(simulator.clock_ms())
         if refusal is not None:
-            simulator.stats.violations["connections"] += 1
+            simulator.stats.violate(ip, "connections")
             return web.Response(status=429, text=refusal)
         connection = Connection(request, ip, budget, simulator.stats, simulator.dice, simulator.config.outbox_frames)
         try:
@@ -62,13 +63,17 @@ class WebSocketEndpoint:
     async def _serve(self, connection: Connection) -> None:
         simulator = self._simulator
         simulator.stats.connections_opened += 1
-        connection.last_sent_ms = int(asyncio.get_running_loop().time() * 1000)
+        connection.opened_ms = connection.last_sent_ms = int(asyncio.get_running_loop().time() * 1000)
         simulator.connections[connection] = None
+        if simulator.config.greeting:
+            self._send(connection, frames.GREETING)
         writer = asyncio.create_task(connection.write())
         try:
             async for message in connection.socket:
                 if message.type is WSMsgType.TEXT:
                     self._answer(connection, message.data)
+            if connection.is_expired:
+                await writer
         finally:
             writer.cancel()
             with contextlib.suppress(asyncio.CancelledError, ConnectionError):
@@ -89,7 +94,7 @@ class WebSocketEndpoint:
         if limit is None:
             stats.refused[text.split(":", 1)[0].split(" {", 1)[0]] += 1
         else:
-            stats.violations[limit] += 1
+            stats.violate(connection.ip, limit)
         self._send(connection, frames.message("error", text))
 
     def _answer(self, connection: Connection, text: str) -> None:
@@ -98,8 +103,11 @@ class WebSocketEndpoint:
             self._refuse(connection, over, limit="messages")
             return
         try:
-            message = read_message(text, self._coins)
+            message = read_message(text, self._universe)
         except RefusedMessageError as error:
+            if error.unknown_coin and self._simulator.config.unknown_coin_closes:
+                connection.abort("unknown_coin")
+                return
             self._refuse(connection, str(error))
             return
         self._act(connection, message, text)
@@ -145,7 +153,7 @@ class WebSocketEndpoint:
         try:
             request = read_request(post.payload)
         except UnreadableRequestError:
-            self._refuse(connection, f"Error parsing JSON into valid websocket request: {text}")
+            self._refuse(connection, str(unparsable(text)))
             return
         over = connection.budget.post(post.id)
         if over is not None:
@@ -164,7 +172,7 @@ class WebSocketEndpoint:
         """Answer a post out of the client's REST budget. How a failure reads here is an assumption."""
         simulator, now_ms = self._simulator, self._simulator.clock_ms()
         if not connection.budget.spend(request.weight, now_ms):
-            simulator.stats.violations["weight"] += 1
+            simulator.stats.violate(connection.ip, "weight")
             return {"type": "error", "payload": _OVER_BUDGET}
         try:
             data = simulator.answerer.answer(request)

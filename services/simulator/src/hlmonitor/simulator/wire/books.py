@@ -54,6 +54,12 @@ def l2_book(exchange: Exchange, coin: str, rounding: Rounding = EXACT, depth: in
     return book
 
 
+def bbo(exchange: Exchange, coin: str) -> dict[str, object]:
+    """Write the best level of each side; null for an empty one."""
+    best = [next(iter(_levels(exchange, coin, side, EXACT, 1)), None) for side in (Side.BUY, Side.SELL)]
+    return {"coin": coin, "time": exchange.state.now_ms, "bbo": best}
+
+
 def _levels(exchange: Exchange, coin: str, side: Side, rounding: Rounding, depth: int) -> list[dict[str, object]]:
     joined: dict[Decimal, tuple[Decimal, int]] = {}
     for px, orders in exchange.state.books[coin].levels(side):

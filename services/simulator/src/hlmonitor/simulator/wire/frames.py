@@ -18,13 +18,14 @@ class Frame:
     """One message. Encoded once, whoever receives it.
 
     `entries` is empty for frames that cannot be split; `live` marks increments, to which faults may happen
-    (never to snapshots, states and replies).
+    (never to snapshots, states and replies). `channel` is what the frame itself says.
     """
 
     head: bytes
     entries: tuple[bytes, ...] = ()
     tail: bytes = b""
     live: bool = False
+    channel: str = ""
     _data: bytes | None = field(default=None, repr=False)
 
     @property
@@ -36,31 +37,37 @@ class Frame:
 
     def with_entries(self, entries: Sequence[bytes]) -> Frame:
         """Return the same frame around other entries."""
-        return Frame(self.head, tuple(entries), self.tail, self.live)
+        return Frame(self.head, tuple(entries), self.tail, self.live, self.channel)
 
 
 def message(channel: str, data: object) -> Frame:
     """Return an indivisible frame."""
-    return Frame(_encode({"channel": channel, "data": data}))
+    return Frame(_encode({"channel": channel, "data": data}), channel=channel)
 
 
-PONG: Final = Frame(b'{"channel":"pong"}')
+GREETING: Final = Frame(b"Websocket connection established.")
+PONG: Final = Frame(b'{"channel":"pong"}', channel="pong")
 
 
 def user_rows(channel: str, user: str, name: str, rows: Iterable[object], *, is_snapshot: bool = False) -> Frame:
     """Return a frame of rows of one user; `isSnapshot` is absent on all but the first."""
     flag = '"isSnapshot":true,' if is_snapshot else ""
     head = f'{{"channel":"{channel}","data":{{{flag}"user":"{user}","{name}":['
-    return Frame(head.encode(), tuple(_encode(row) for row in rows), b"]}}", live=not is_snapshot)
+    return Frame(head.encode(), tuple(_encode(row) for row in rows), b"]}}", live=not is_snapshot, channel=channel)
 
 
 def bare_rows(channel: str, rows: Iterable[object], *, live: bool = True) -> Frame:
     """Return a frame whose data is an array that names nobody."""
     head = f'{{"channel":"{channel}","data":['
-    return Frame(head.encode(), tuple(_encode(row) for row in rows), b"]}", live=live)
+    return Frame(head.encode(), tuple(_encode(row) for row in rows), b"]}", live=live, channel=channel)
 
 
 def event_rows(name: str, rows: Iterable[object]) -> Frame:
-    """Return a `userEvents` frame, which is on channel `user` and names nobody."""
+    """Return a `userEvents` frame with a list, which is on channel `user` and names nobody."""
     head = f'{{"channel":"user","data":{{"{name}":['
-    return Frame(head.encode(), tuple(_encode(row) for row in rows), b"]}}", live=True)
+    return Frame(head.encode(), tuple(_encode(row) for row in rows), b"]}}", live=True, channel="user")
+
+
+def event(name: str, value: object) -> Frame:
+    """Return a `userEvents` frame with a single object."""
+    return Frame(_encode({"channel": "user", "data": {name: value}}), live=True, channel="user")

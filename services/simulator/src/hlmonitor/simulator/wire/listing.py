@@ -81,10 +81,11 @@ def _token_row(token: Token) -> dict[str, object]:
 
 def perp_contexts(exchange: Exchange, dex: Dex) -> list[dict[str, object]]:
     """Write the contexts of a dex' coins, in the order of its universe."""
-    return [_perp_context(exchange, i) for i in dex.instruments]
+    return [perp_context(exchange, i) for i in dex.instruments]
 
 
-def _perp_context(exchange: Exchange, instrument: Instrument) -> dict[str, object]:
+def perp_context(exchange: Exchange, instrument: Instrument) -> dict[str, object]:
+    """Write the context of a perp."""
     state, coin = exchange.state, instrument.coin
     book = state.books[coin]
     bid, ask, mid = book.best_px(Side.BUY), book.best_px(Side.SELL), book.mid()
@@ -110,12 +111,13 @@ def spot_contexts(exchange: Exchange) -> list[dict[str, object]]:
     As on the venue there are more of them than pairs, so positions do not match those of the universe:
     join by `coin`.
     """
-    rows = [_spot_context(exchange, i) for i in exchange.state.universe.spot]
+    rows = [spot_context(exchange, i) for i in exchange.state.universe.spot]
     unlisted = rows[0] | {"coin": _UNLISTED_CONTEXT, "midPx": None, "dayNtlVlm": "0.0", "dayBaseVlm": "0.0"}
     return [*rows[:2], unlisted, *rows[2:]]
 
 
-def _spot_context(exchange: Exchange, instrument: Instrument) -> dict[str, object]:
+def spot_context(exchange: Exchange, instrument: Instrument) -> dict[str, object]:
+    """Write the context of a spot pair."""
     state, coin = exchange.state, instrument.coin
     mid = state.books[coin].mid()
     return {

@@ -71,10 +71,9 @@ def _liquidation_px(exchange: Exchange, account: Account, coin: str, position: P
     return amount(px.quantize(_MICRO)) if px > 0 else None
 
 
-def all_dexs_states(exchange: Exchange, address: str) -> dict[str, object]:
+def all_dexs_states(exchange: Exchange, address: str) -> list[tuple[str, dict[str, object]]]:
     """Write the states on every dex as [name, state] pairs, the main dex first."""
-    pairs = [(dex.name, clearinghouse_state(exchange, address, dex.name)) for dex in exchange.state.universe.dexes]
-    return {"user": address, "clearinghouseStates": pairs}
+    return [(dex.name, clearinghouse_state(exchange, address, dex.name)) for dex in exchange.state.universe.dexes]
 
 
 def spot_state(exchange: Exchange, address: str) -> dict[str, object]:

@@ -1,136 +1,197 @@
-"""Reading client messages of `/ws`: normalised subscriptions, and the venue's error texts (facts 1.2, 1.3)."""
+"""Subscription types, and what the server makes of the one that a client sends (facts 1.2, 1.7).
+
+Normalising adds the defaults that acknowledgements show and drops every field that the type does not know.
+Where the facts do not give a default's place, an assumption is made: a dex is "" (the main one) for feeds
+whose frames name their dex, and null for `allMids`, whose frames name it only when it was asked for.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-import msgspec
+from hlmonitor.simulator.core.candles import Interval
+from hlmonitor.simulator.core.instruments import MAIN_DEX
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Callable, Mapping
+
+    from hlmonitor.simulator.core.instruments import Universe
+
+    Option = str | int | bool | None
+    Check = Callable[[Universe, object], bool]
+
+ALL_DEXS: Final = "ALL_DEXS"
 
 _ADDRESS: Final = re.compile("0x[0-9a-fA-F]{40}")
+_SIG_FIGS: Final = (2, 3, 4, 5)
+_MANTISSAS: Final = (1, 2, 5)
 
 
-class RefusedMessageError(ValueError):
-    """A message that is answered on the `error` channel; the text is the venue's."""
+class InvalidSubscriptionError(ValueError):
+    """A known type with arguments that do not fit it."""
+
+
+class UnknownTypeError(ValueError):
+    """A type that the server does not have, such as the former `webData2`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A subscription after normalising: defaults added, unknown fields dropped, address lower-cased."""
+    """A subscription after normalising. `options` are the type's own fields, in the order of the echo."""
 
     type: str
     user: str | None = None
     coin: str | None = None
-    aggregate: bool | None = None
+    options: tuple[tuple[str, Option], ...] = ()
+
+    def option(self, name: str) -> Option:
+        """Return an option, None if the type has no such one."""
+        return next((value for known, value in self.options if known == name), None)
+
+    @property
+    def dex(self) -> str:
+        """The dex asked for; the main one when none was named."""
+        return str(self.option("dex") or MAIN_DEX)
+
+    @property
+    def key(self) -> str:
+        """Whom or what it is about: the user, else the coin, else nothing."""
+        return self.user or self.coin or ""
 
     def echo(self) -> dict[str, object]:
         """Return it as acknowledgements show it."""
-        fields = {"user": self.user, "coin": self.coin, "aggregateByTime": self.aggregate}
-        return {"type": self.type} | {name: value for name, value in fields.items() if value is not None}
+        named = {"coin": self.coin, "user": self.user}
+        return {"type": self.type, **{k: v for k, v in named.items() if v is not None}, **dict(self.options)}
+
+
+class _Coin(Enum):
+    """Which coins a type takes."""
+
+    NONE = "none"
+    ANY = "any"
+    PERP = "perp"
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """A field with a default, for which null stands too."""
+
+    default: Option
+    check: Check
+    is_optional: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class _Spec:
-    """What a subscription type needs."""
+    """What a subscription type needs and knows."""
 
     user: bool = False
-    coin: bool = False
-    aggregate: bool = False
+    coin: _Coin = _Coin.NONE
+    options: Mapping[str, _Option] | None = None
 
 
-_SPECS: Final = {
-    "userFills": _Spec(user=True, aggregate=True),
-    "orderUpdates": _Spec(user=True),
-    "userEvents": _Spec(user=True),
-    "userTwapSliceFills": _Spec(user=True),
-    "userTwapHistory": _Spec(user=True),
-    "allDexsClearinghouseState": _Spec(user=True),
-    "spotState": _Spec(user=True),
-    "trades": _Spec(coin=True),
+def _is_bool(_: Universe, value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_dex(universe: Universe, value: object) -> bool:
+    return isinstance(value, str) and universe.dex(value) is not None
+
+
+def _is_dex_or_all(universe: Universe, value: object) -> bool:
+    return value == ALL_DEXS or _is_dex(universe, value)
+
+
+def _is_interval(_: Universe, value: object) -> bool:
+    return isinstance(value, str) and value in set(Interval)
+
+
+def _is_sig_figs(_: Universe, value: object) -> bool:
+    return isinstance(value, int) and value in _SIG_FIGS
+
+
+def _is_mantissa(_: Universe, value: object) -> bool:
+    return isinstance(value, int) and value in _MANTISSAS
+
+
+_USER: Final = _Spec(user=True)
+_USER_ON_DEX: Final = _Spec(user=True, options={"dex": _Option(MAIN_DEX, _is_dex)})
+_COIN: Final = _Spec(coin=_Coin.ANY)
+
+SPECS: Final[Mapping[str, _Spec]] = {
+    "allMids": _Spec(options={"dex": _Option(None, _is_dex)}),
+    "twapStates": _USER_ON_DEX,
+    "clearinghouseState": _USER_ON_DEX,
+    "openOrders": _Spec(user=True, options={"dex": _Option(MAIN_DEX, _is_dex_or_all)}),
+    "candle": _Spec(coin=_Coin.ANY, options={"interval": _Option(None, _is_interval, is_optional=False)}),
+    "l2Book": _Spec(
+        coin=_Coin.ANY,
+        options={
+            "nSigFigs": _Option(None, _is_sig_figs),
+            "mantissa": _Option(None, _is_mantissa),
+            "fast": _Option(default=False, check=_is_bool),
+        },
+    ),
+    "trades": _COIN,
+    "orderUpdates": _USER,
+    "userEvents": _USER,
+    "userFills": _Spec(user=True, options={"aggregateByTime": _Option(default=False, check=_is_bool)}),
+    "activeAssetCtx": _COIN,
+    "userTwapSliceFills": _USER,
+    "userTwapHistory": _USER,
+    "bbo": _COIN,
+    "spotState": _Spec(user=True, options={"ignorePortfolioMargin": _Option(default=False, check=_is_bool)}),
+    "allDexsClearinghouseState": _USER,
+    "allDexsAssetCtxs": _Spec(),
+    "fastAssetCtxs": _Spec(),
+    "assetCtxs": _Spec(options={"dex": _Option(MAIN_DEX, _is_dex)}),
+    "spotAssetCtxs": _Spec(),
+    "userHistoricalOrders": _USER,
 }
+"""The types that the server has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
-    """The client asks for a pong."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subscribe:
-    """The client wants a feed."""
-
-    subscription: Subscription
-
-
-@dataclass(frozen=True, slots=True)
-class Unsubscribe:
-    """The client no longer wants a feed."""
-
-    subscription: Subscription
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """An `/info` request over the socket."""
-
-    id: int
-    payload: bytes
-
-
-Message = Ping | Subscribe | Unsubscribe | Post
-
-
-def compact(value: object) -> str:
-    """Write JSON as the venue's texts embed it."""
-    return msgspec.json.encode(value).decode()
-
-
-def already(verb: str, subscription: Subscription) -> str:
-    """Return the text for a subscription that is (or is not) there already."""
-    return f"Already {verb}: {compact(subscription.echo())}"
-
-
-def read_message(text: str, coins: Container[str]) -> Message:
-    """Read one client message; raise RefusedMessageError with the venue's text."""
-    try:
-        message = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
-        raise _unparsable(text) from error
-    match message:
-        case {"method": "ping"}:
-            return Ping()
-        case {"method": "subscribe", "subscription": {"type": str()} as wanted}:
-            return Subscribe(_normalise(wanted, text, coins))
-        case {"method": "unsubscribe", "subscription": {"type": str()} as wanted}:
-            return Unsubscribe(_normalise(wanted, text, coins))
-        case {"method": "post", "id": int(number), "request": {"type": "info", "payload": dict(payload)}}:
-            return Post(number, msgspec.json.encode(payload))
-        case _:
-            raise _unparsable(text)
-
-
-def _unparsable(text: str) -> RefusedMessageError:
-    return RefusedMessageError(f"Error parsing JSON into valid websocket request: {text}")
-
-
-def _normalise(wanted: dict[str, object], text: str, coins: Container[str]) -> Subscription:
-    kind = str(wanted["type"])
-    spec = _SPECS.get(kind)
+def normalise(wanted: Mapping[str, object], universe: Universe) -> Subscription:
+    """Return the subscription; raise UnknownTypeError or InvalidSubscriptionError."""
+    kind = wanted.get("type")
+    spec = SPECS.get(kind) if isinstance(kind, str) else None
     if spec is None:
-        raise _unparsable(text)
-    user, coin, aggregate = wanted.get("user"), wanted.get("coin"), wanted.get("aggregateByTime")
-    good_user = not spec.user or (isinstance(user, str) and _ADDRESS.fullmatch(user))
-    good_coin = not spec.coin or (isinstance(coin, str) and coin in coins)
-    good_aggregate = not spec.aggregate or aggregate is None or isinstance(aggregate, bool)
-    if not (good_user and good_coin and good_aggregate):
-        raise RefusedMessageError(f"Invalid subscription {compact(wanted)}")
-    return Subscription(
-        kind,
-        str(user).lower() if spec.user else None,
-        str(coin) if spec.coin else None,
-        bool(aggregate) if spec.aggregate else None,
+        raise UnknownTypeError(f"there is no subscription type {kind!r}")
+    subscription = Subscription(
+        str(kind),
+        _user(wanted) if spec.user else None,
+        _coin(wanted, spec.coin, universe) if spec.coin is not _Coin.NONE else None,
+        tuple((name, _option(wanted, name, option, universe)) for name, option in (spec.options or {}).items()),
     )
+    if subscription.option("mantissa") is not None and subscription.option("nSigFigs") != _SIG_FIGS[-1]:
+        raise InvalidSubscriptionError("mantissa")
+    return subscription
+
+
+def _user(wanted: Mapping[str, object]) -> str:
+    user = wanted.get("user")
+    if not isinstance(user, str) or not _ADDRESS.fullmatch(user):
+        raise InvalidSubscriptionError("user")
+    return user.lower()
+
+
+def _coin(wanted: Mapping[str, object], kind: _Coin, universe: Universe) -> str:
+    coin = wanted.get("coin")
+    instrument = universe.by_coin.get(coin) if isinstance(coin, str) else None
+    if instrument is None or (kind is _Coin.PERP and instrument.is_spot):
+        raise InvalidSubscriptionError("coin")
+    return instrument.coin
+
+
+def _option(wanted: Mapping[str, object], name: str, option: _Option, universe: Universe) -> Option:
+    value = wanted.get(name)
+    if option.is_optional and (value is None or (value == MAIN_DEX and option.default is None)):
+        return option.default
+    if not option.check(universe, value):
+        raise InvalidSubscriptionError(name)
+    if value is None or isinstance(value, str | int):
+        return value
+    raise InvalidSubscriptionError(name)

@@ -1,0 +1,89 @@
+"""Fills of a user: ordinary ones, and those of TWAP slices, which come on feeds of their own (facts 3.3)."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from hlmonitor.simulator.wire import frames
+from hlmonitor.simulator.wire.history import aggregate, newest_first
+from hlmonitor.simulator.wire.rows import fill_row, slice_row, twap_history_row
+
+from .source import grouped, listened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hlmonitor.simulator.core.events import Block, Fill
+    from hlmonitor.simulator.wire.frames import Frame
+    from hlmonitor.simulator.wire.subscriptions import Subscription
+
+    from .source import Delivery, Heard, View
+
+
+def recent_fills(view: View, user: str, *, slices: bool) -> list[Fill]:
+    """Return the latest fills that a first frame shows, oldest first."""
+    rows = (f for f in reversed(view.ledger.of(user).fills) if (f.twap_id is not None) == slices)
+    return list(islice(rows, view.config.snapshot_rows))[::-1]
+
+
+class Fills:
+    """`userFills`: recent fills first, then each block's."""
+
+    kinds = ("userFills",)
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def first(self, wanted: Subscription) -> Frame | None:
+        """Return the recent fills, newest first."""
+        recent = recent_fills(self._view, wanted.key, slices=False)
+        fills = newest_first(aggregate(recent) if wanted.option("aggregateByTime") else recent)
+        return frames.user_rows("userFills", wanted.key, "fills", map(fill_row, fills), is_snapshot=True)
+
+    def live(self, block: Block, heard: Heard) -> Iterator[Delivery]:
+        """Yield the block's fills by user."""
+        ordinary = grouped((f for f in block.fills if f.twap_id is None), lambda fill: fill.address)
+        for wanted, fills in listened(ordinary, "userFills", heard):
+            rows = aggregate(fills) if wanted.option("aggregateByTime") else fills
+            yield wanted, frames.user_rows("userFills", wanted.key, "fills", map(fill_row, rows))
+
+
+class Slices:
+    """`userTwapSliceFills`: the fills that `userFills` does not have."""
+
+    kinds = ("userTwapSliceFills",)
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def first(self, wanted: Subscription) -> Frame | None:
+        """Return the recent slice fills, newest first."""
+        rows = map(slice_row, newest_first(recent_fills(self._view, wanted.key, slices=True)))
+        return frames.user_rows("userTwapSliceFills", wanted.key, "twapSliceFills", rows, is_snapshot=True)
+
+    def live(self, block: Block, heard: Heard) -> Iterator[Delivery]:
+        """Yield the block's slice fills by user."""
+        slices = grouped((f for f in block.fills if f.twap_id is not None), lambda fill: fill.address)
+        for wanted, fills in listened(slices, "userTwapSliceFills", heard):
+            yield wanted, frames.user_rows("userTwapSliceFills", wanted.key, "twapSliceFills", map(slice_row, fills))
+
+
+class TwapHistory:
+    """`userTwapHistory`: the changes of a user's TWAPs."""
+
+    kinds = ("userTwapHistory",)
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def first(self, wanted: Subscription) -> Frame | None:
+        """Return the recent changes, newest first."""
+        rows = islice(reversed(self._view.ledger.of(wanted.key).twap_rows), self._view.config.snapshot_rows)
+        return frames.user_rows("userTwapHistory", wanted.key, "history", map(twap_history_row, rows), is_snapshot=True)
+
+    def live(self, block: Block, heard: Heard) -> Iterator[Delivery]:
+        """Yield the block's changes by user."""
+        changes = grouped(block.twap_updates, lambda update: update.state.address)
+        for wanted, rows in listened(changes, "userTwapHistory", heard):
+            yield wanted, frames.user_rows("userTwapHistory", wanted.key, "history", map(twap_history_row, rows))
