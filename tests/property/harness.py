@@ -13,10 +13,12 @@ from hlmonitor.aggregator.core.batch import Outbox
 from hlmonitor.aggregator.core.convert import input_of
 from hlmonitor.aggregator.core.memory import MAX_FILLS, Budget, Memory
 from hlmonitor.aggregator.core.now import Now
-from hlmonitor.aggregator.core.partition import Partition, StatusInput
+from hlmonitor.aggregator.core.partition import Partition
 from hlmonitor.aggregator.core.publishing import PublishQueue
 from hlmonitor.aggregator.core.requests import BackfillRequest
 from hlmonitor.aggregator.core.restore import Restorer
+from hlmonitor.aggregator.core.status import StatusInput
+from hlmonitor.aggregator.core.triggers import Patience
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.fills import Fill
 from hlmonitor.domain.watch import WatchEntry
@@ -202,9 +204,8 @@ class World:
     def _apply(self, gateway: Gateway, seq: int, event: events_pb2.Event) -> None:
         address, value = input_of(event)
         partition, received_at_ms = self.partition, event.received_at_ms
-        if isinstance(value, Fill | StatusInput) and (asked := partition.to_look_up(value, received_at_ms)):
-            partition.learn([asked], self.stored.known([asked]), self.stored.finished([asked]))
-            assert partition.to_look_up(value, received_at_ms) is None
+        if isinstance(value, Fill | StatusInput):
+            self.stored.answer(partition, value, received_at_ms, self.now)
         if isinstance(value, Fill):
             partition.fill(value, event.fill, received_at_ms, self.now)
         elif isinstance(value, StatusInput):
@@ -242,7 +243,9 @@ class World:
 
     def _new_partition(self) -> Partition:
         memory = Memory(Budget(self.memory))
-        partition = Partition(0, Outbox(0, self.stored.epoch), FixedMarkets(), memory=memory)
+        # Orders rest soon, so that they often come back from SQL.
+        patience = Patience(rest_after_s=5.0)
+        partition = Partition(0, Outbox(0, self.stored.epoch), FixedMarkets(), patience, memory=memory)
         partition.watch(self.entries, self.now)
         return partition
 

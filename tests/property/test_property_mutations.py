@@ -9,15 +9,16 @@ import pytest
 from checks import finish
 from harness import World
 from market import START_MS, Market
-from oracle import TrueOrder
+from oracle import Execution, TrueOrder
 
 from hlmonitor.aggregator.core import orders, partition, signals
 from hlmonitor.aggregator.core.batch import Outbox
 from hlmonitor.aggregator.core.memory import Memory
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.orders import HeldFill, OrderState
-from hlmonitor.aggregator.core.partition import Partition, StatusInput
+from hlmonitor.aggregator.core.partition import Partition
 from hlmonitor.aggregator.core.restore import Restorer
+from hlmonitor.aggregator.core.status import StatusInput
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.fills import Fill, FillDigest, Leg, Part, digest_of, split
 from hlmonitor.domain.watch import WatchEntry
@@ -62,6 +63,19 @@ def _repeat(world: World) -> None:
         world.tell(told, replayed=True)
 
 
+def _repeat_to_the_heir(world: World) -> None:
+    """All fills, then to the next owner all of them again, and only then how their orders ended."""
+    fills = [told for told in world.market.told if isinstance(told.what, Execution)]
+    for told in fills:
+        world.tell(told)
+    world.commit_all()
+    world.restart()
+    for told in fills:
+        world.tell(told)
+    for told in world.market.told:
+        world.tell(told)
+
+
 def _turn_round(world: World) -> None:
     """The last thing first, and everything replayed."""
     for told in reversed(world.market.told):
@@ -88,7 +102,7 @@ def _crash_and_wait(world: World) -> None:
 
 def _run() -> None:
     """The check that must pass on a sound core and fail on each faulty one."""
-    for deliver in (_repeat, _turn_round, _turn_round_and_crash, _crash_and_wait):
+    for deliver in (_repeat, _repeat_to_the_heir, _turn_round, _turn_round_and_crash, _crash_and_wait):
         for watch_from_ms in (0, START_MS + 2):
             market = Market()
             _trade(market)
@@ -164,13 +178,13 @@ def _forgets_the_counter(patch: pytest.MonkeyPatch) -> None:
 
 
 def _forgets_marks(patch: pytest.MonkeyPatch) -> None:
-    restore = Restorer._fill
+    restore = Partition.restore
 
-    def faulty(self: Restorer, row: storage_pb2.FillRow) -> None:
+    def faulty(self: Partition, row: storage_pb2.FillRow, now: Now) -> OrderState:
         bare = storage_pb2.FillRow(digest=row.digest, fill=row.fill, order_id=row.order_id, uncounted=row.uncounted)
-        restore(self, bare)
+        return restore(self, bare, now)
 
-    patch.setattr(Restorer, "_fill", faulty)
+    patch.setattr(Partition, "restore", faulty)
 
 
 def _tells_what_is_older_than_the_watch(patch: pytest.MonkeyPatch) -> None:

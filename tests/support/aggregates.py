@@ -1,16 +1,21 @@
 """Builders for tests of the aggregator: fills, statuses and a partition that records what it decides."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 import msgspec
+from stored import Stored
 
 from hlmonitor.aggregator.core.batch import Outbox
 from hlmonitor.aggregator.core.convert import fill_of, status_of
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.partition import Partition
+from hlmonitor.aggregator.core.status import StatusInput
 from hlmonitor.domain.addresses import Address
+from hlmonitor.domain.fills import Fill, FillDigest
+from hlmonitor.domain.orders import OrderId
 from hlmonitor.domain.watch import WatchEntry
 from hlmonitor.v1 import events_pb2, storage_pb2
 
@@ -83,6 +88,8 @@ class Desk:
     order_timeout_s: float | None = None
     now_s: float = 1_000.0
     partition: Partition = field(init=False)
+    stored: Stored | None = None
+    """What the partition's questions are answered from; without it, it must have none."""
     batches: list[storage_pb2.CommitBatch] = field(default_factory=list)
     rows: list[storage_pb2.SignalRow] = field(default_factory=list)
 
@@ -104,10 +111,34 @@ class Desk:
 
     def fill(self, **fields: Any) -> None:  # noqa: ANN401 whatever field a test is about
         raw = fill_message(**fields).SerializeToString()
-        self.partition.fill(fill_of(raw), raw, int(self.now_s * 1000), self.now)
+        fill = fill_of(raw)
+        self._ask(fill)
+        self.partition.fill(fill, raw, int(self.now_s * 1000), self.now)
 
     def status(self, **fields: Any) -> None:  # noqa: ANN401 whatever field a test is about
-        self.partition.status(status_of(status_message(**fields)), int(self.now_s * 1000), self.now)
+        status = status_of(status_message(**fields))
+        self._ask(status)
+        self.partition.status(status, int(self.now_s * 1000), self.now)
+
+    def _ask(self, value: Fill | StatusInput) -> None:
+        if self.stored:
+            self.stored.answer(self.partition, value, int(self.now_s * 1000), self.now)
+
+    def learn(
+        self,
+        fills: Sequence[bytes] = (),
+        stored: Mapping[FillDigest, OrderId] | None = None,
+        orders: Sequence[bytes] = (),
+        finished: Sequence[bytes] = (),
+    ) -> None:
+        """SQL was asked for these fills and orders, and has those that are stored and finished."""
+        self.partition.recall.learn(
+            storage_pb2.LookupRequest(digests=fills, order_ids=orders),
+            storage_pb2.LookupResponse(
+                known_fills=b"".join(digest + order for digest, order in (stored or {}).items()),
+                finished_orders=finished,
+            ),
+        )
 
     def wait(self, seconds: float) -> None:
         """Let time pass in steps as the shell does."""

@@ -6,8 +6,11 @@ The writer's own tests pin that real databases do the same.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from hlmonitor.domain.fills import FillDigest
-from hlmonitor.domain.orders import OrderId
+from hlmonitor.aggregator.core.now import Now
+from hlmonitor.aggregator.core.partition import Partition
+from hlmonitor.aggregator.core.recall import AskFor, lookup_of
+from hlmonitor.aggregator.core.status import StatusInput
+from hlmonitor.domain.fills import Fill
 from hlmonitor.v1 import storage_pb2
 
 Item = storage_pb2.LoadPartitionResponse
@@ -59,17 +62,20 @@ class Stored:
     def load(self, *, is_recent: Callable[[storage_pb2.FillRow], bool] = lambda _: True) -> list[Item]:
         """What LoadPartition streams. `is_recent`: which finished fills lie above the watermark less the overlap."""
         unfinished = {row.order_id for row in self.rows.values() if not row.finished}
+        unsent = {row.order_id for row in self.rows.values() if not row.finished and not row.signal_sent}
+        awake = unsent | (unfinished & self.statuses.keys())
         with_row = {row.order_id for row in self.rows.values()}
         held, known = [], b""
         for row in self.fills.values():
-            is_open = row.order_id in unfinished or (row.order_id not in with_row and is_recent(row))
+            is_open = row.order_id in awake or (row.order_id not in with_row and is_recent(row))
             if is_open:
                 held.append(Item(fill=row))
             elif is_recent(row):
                 known += row.digest + row.order_id
         return [
             *held,
-            *(Item(order=row) for row in self.rows.values() if not row.finished),
+            *(Item(order=row) for row in self.rows.values() if row.order_id in awake),
+            Item(resting_orders=b"".join(sorted(unfinished - awake))),
             *(Item(status=row) for row in self.statuses.values()),
             *(Item(unpublished=row) for row in self.signals.values() if row.signal_id not in self.published),
             *(Item(watermark=row) for row in self.watermarks.values()),
@@ -83,15 +89,32 @@ class Stored:
         last = {(row.address, row.feed, row.from_ms): row for row in self.gaps}
         return [row for row in last.values() if row.state == "open"]
 
-    def known(self, digests: Iterable[bytes]) -> list[tuple[FillDigest, OrderId]]:
-        """Those of these fills that are stored, with their orders."""
-        return [(FillDigest(key), OrderId(self.fills[key].order_id)) for key in digests if key in self.fills]
+    def answer(self, partition: Partition, value: Fill | StatusInput, received_at_ms: int, now: Now) -> list[AskFor]:
+        """Answer what a partition must ask before it takes an event in; returns what that was."""
+        questions: list[AskFor] = []
+        while question := partition.question(value, received_at_ms):
+            assert question.what not in questions, "a question is answered once"
+            questions.append(question.what)
+            asked = lookup_of([question], partition.outbox)
+            answer = self.lookup(asked)
+            partition.recall.learn(asked, answer)
+            for row in answer.resting_fills:
+                partition.wake(row, now)
+        return questions
 
-    def finished(self, order_ids: Iterable[bytes]) -> list[OrderId]:
-        """Those of these orders that have stored fills and no unfinished row."""
+    def lookup(self, asked: storage_pb2.LookupRequest) -> storage_pb2.LookupResponse:
+        """What is stored of these fills and orders."""
         filled = {row.order_id for row in self.fills.values()}
         unfinished = {row.order_id for row in self.rows.values() if not row.finished}
-        return [OrderId(key) for key in order_ids if key in filled and key not in unfinished]
+        return storage_pb2.LookupResponse(
+            known_fills=b"".join(key + self.fills[key].order_id for key in asked.digests if key in self.fills),
+            finished_orders=[key for key in asked.order_ids if key in filled and key not in unfinished],
+            resting_fills=[
+                row
+                for row in self.fills.values()
+                if row.order_id in asked.resting_orders and row.order_id in unfinished
+            ],
+        )
 
     def _apply_unit(self, unit: storage_pb2.OrderUnit) -> None:
         for fill in unit.fills:

@@ -46,7 +46,13 @@ def fill(tid: int = 1, *, order: str = "order-1", wallet: str = WALLET, **change
 
 
 def order(
-    name: str = "order-1", *, wallet: str = WALLET, oid: int = 77, finished: bool = False, fills_json: str | None = None
+    name: str = "order-1",
+    *,
+    wallet: str = WALLET,
+    oid: int = 77,
+    finished: bool = False,
+    signal_sent: bool = False,
+    fills_json: str | None = None,
 ) -> storage_pb2.OrderRow:
     return storage_pb2.OrderRow(
         order_key=digest(f"{name}:open"),
@@ -62,6 +68,7 @@ def order(
         weighted_avg_px="60000.1",
         order_status="open",
         last_fill_time_s=NOON_MS // 1000,
+        signal_sent=signal_sent,
         finished=finished,
     )
 

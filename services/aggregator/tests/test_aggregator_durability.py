@@ -142,6 +142,7 @@ def _reborn(desk: Desk, *, watch_from_ms: int = 0) -> Desk:
     for item in storage.load():
         restorer.take(item)
     restorer.finish()
+    heir.stored = storage
     return heir
 
 

@@ -7,6 +7,7 @@ from aggregates import START_MS, WHALE, Desk, fill_message, status_message
 from hlmonitor.aggregator.core.convert import fill_of, status_of
 from hlmonitor.aggregator.core.memory import Budget, Memory
 from hlmonitor.aggregator.core.orders import OrderState, hold
+from hlmonitor.aggregator.core.recall import AskFor
 from hlmonitor.domain.fills import FillDigest, digest_of
 from hlmonitor.domain.orders import OrderId, order_id, order_of
 
@@ -27,21 +28,21 @@ def _order(oid: int, fills: int) -> OrderState:
 def test_old_fill_is_asked_for_once_and_a_live_one_never() -> None:
     desk = Desk()
     live = fill_of(fill_message(tid=2).SerializeToString())
-    assert desk.partition.to_look_up(live, LATE_MS) is None
+    assert desk.partition.question(live, LATE_MS) is None
     digest = digest_of(OLD_FILL)
-    assert desk.partition.to_look_up(OLD_FILL, LATE_MS) == digest
-    desk.partition.learn([digest], [], [])
-    assert desk.partition.to_look_up(OLD_FILL, LATE_MS) is None
+    assert desk.partition.question(OLD_FILL, LATE_MS) == (AskFor.FILL, digest)
+    desk.learn(fills=[digest])
+    assert desk.partition.question(OLD_FILL, LATE_MS) is None
     desk.fill(replayed=True)
     desk.status()
     assert [signal["size"] for signal in desk.signals()] == ["1"]
-    assert desk.partition.to_look_up(OLD_FILL, LATE_MS) is None
+    assert desk.partition.question(OLD_FILL, LATE_MS) is None
 
 
 def test_old_fill_that_is_stored_gives_no_second_signal() -> None:
     desk = Desk()
     digest = digest_of(OLD_FILL)
-    desk.partition.learn([digest], [(digest, order_id(order_of(OLD_FILL)))], [])
+    desk.learn(fills=[digest], stored={digest: order_id(order_of(OLD_FILL))})
     desk.fill(replayed=True)
     desk.wait(400)
     assert desk.signals() == []
@@ -50,16 +51,16 @@ def test_old_fill_that_is_stored_gives_no_second_signal() -> None:
 
 def test_old_fill_from_before_the_watch_needs_no_question() -> None:
     desk = Desk(watch_from_ms=START_MS + 1)
-    assert desk.partition.to_look_up(OLD_FILL, LATE_MS) is None
+    assert desk.partition.question(OLD_FILL, LATE_MS) is None
 
 
 def test_old_status_of_a_finished_order_is_dropped() -> None:
     desk = Desk()
     status = status_of(status_message())
     identity = order_id(order_of(OLD_FILL))
-    assert desk.partition.to_look_up(status, START_MS + 100) is None, "a live status is of an order that memory knows"
-    assert desk.partition.to_look_up(status, LATE_MS) == identity
-    desk.partition.learn([identity], [], [identity])
+    assert desk.partition.question(status, START_MS + 100) is None, "a live status is of an order that memory knows"
+    assert desk.partition.question(status, LATE_MS) == (AskFor.END, identity)
+    desk.learn(orders=[identity], finished=[identity])
     desk.status()
     desk.wait(20)
     assert desk.signals() == []
@@ -70,7 +71,7 @@ def test_status_is_withdrawn_when_its_fills_turn_out_to_be_told() -> None:
     desk = Desk()
     desk.status()
     digest = digest_of(OLD_FILL)
-    desk.partition.learn([digest], [(digest, order_id(order_of(OLD_FILL)))], [])
+    desk.learn(fills=[digest], stored={digest: order_id(order_of(OLD_FILL))})
     desk.fill(replayed=True)
     desk.wait(20)
     assert desk.signals() == []

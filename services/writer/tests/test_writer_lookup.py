@@ -1,6 +1,6 @@
 import grpc
 import pytest
-from writer_builders import PARTITION, batch, digest, fill, order, unit
+from writer_builders import PARTITION, batch, digest, fill, order, status, unit
 from writer_harness import Writer
 
 from hlmonitor.v1 import storage_pb2
@@ -46,3 +46,30 @@ async def test_lookup_with_an_old_epoch_or_too_many_keys_is_refused(writer: Writ
         with pytest.raises(grpc.aio.AioRpcError) as failed:
             await _lookup(writer, epoch=epoch, digests=keys)
         assert failed.value.code() is code
+
+
+async def test_resting_orders_are_loaded_as_ids_and_looked_up_with_their_marked_fills(writer: Writer) -> None:
+    await writer.acquire(PARTITION)
+    taken = fill(1, order="rests")
+    taken.open_number = 1
+    await writer.commit(
+        batch(
+            1,
+            unit("rests", fills=[taken], rows=[order("rests", signal_sent=True)]),
+            unit("waits", fills=[fill(2, order="waits")], rows=[order("waits", oid=78)]),
+            unit(
+                "ends",
+                fills=[fill(3, order="ends")],
+                rows=[order("ends", oid=79, signal_sent=True)],
+                statuses=[status("ends")],
+            ),
+            unit("done", fills=[fill(4, order="done")], rows=[order("done", oid=80, signal_sent=True, finished=True)]),
+        )
+    )
+    items = await writer.load(PARTITION, 1)
+    assert [item.resting_orders for item in items if item.WhichOneof("item") == "resting_orders"] == [digest("rests")]
+    streamed = {item.fill.order_id for item in items if item.WhichOneof("item") == "fill"}
+    assert streamed == {digest("waits"), digest("ends")}
+    names = ("rests", "done", "never")
+    found = await _lookup(writer, resting_orders=[digest(name) for name in names])
+    assert [(row.digest, row.open_number) for row in found.resting_fills] == [(fill(1).digest, 1)]

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, TypedDict
 from sqlalchemy import Column, Select, and_, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hlmonitor.storage.dao.orders import open_orders
 from hlmonitor.storage.dialects import KEYS_AT_ONCE, among, insert_if_absent
 from hlmonitor.storage.original import hl_order_aggregation
 from hlmonitor.storage.tables import hl_fill, hl_watermark
@@ -135,11 +136,21 @@ async def mark(connection: AsyncConnection, leg: LegName, marks: Sequence[Mark])
 
 
 async def of_open_orders(connection: AsyncConnection, partition: int) -> list[StoredFill]:
-    """All fills of the partition's orders that have a row that is not finished."""
-    rows = hl_order_aggregation.c
-    unfinished = select(rows.order_id).where(rows.partition_id == partition, rows.finished.is_(False)).distinct()
-    query = select(*_STORED).where(hl_fill.c.order_id.in_(unfinished))
+    """All fills of the partition's open orders."""
+    query = select(*_STORED).where(hl_fill.c.order_id.in_(open_orders(partition)))
     return [StoredFill(*row) for row in await connection.execute(query)]
+
+
+async def of_unfinished(connection: AsyncConnection, order_ids: Sequence[bytes]) -> list[StoredFill]:
+    """All fills of those of these orders that have a row that is not finished."""
+    rows = hl_order_aggregation.c
+    unfinished = select(rows.id).where(rows.order_id == hl_fill.c.order_id, rows.finished.is_(False)).exists()
+    found: list[StoredFill] = []
+    for start in range(0, len(order_ids), KEYS_AT_ONCE):
+        keys = order_ids[start : start + KEYS_AT_ONCE]
+        query = select(*_STORED).where(among(connection, hl_fill.c.order_id, keys), unfinished)
+        found.extend(StoredFill(*row) for row in await connection.execute(query))
+    return found
 
 
 async def without_order(connection: AsyncConnection, partition: int, floor: Floor) -> list[StoredFill]:

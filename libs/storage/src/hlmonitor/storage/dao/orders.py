@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple, TypedDict
 
-from sqlalchemy import bindparam, select, tuple_, update
+from sqlalchemy import Select, bindparam, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hlmonitor.storage.dialects import KEYS_AT_ONCE, among, replacing, upsert
 from hlmonitor.storage.errors import DataRejectedError
 from hlmonitor.storage.original import hl_order_aggregation
+from hlmonitor.storage.tables import hl_order_status
 
 _EMPTY_LIST = "[]"
 _KEPT = {"order_key", "order_id", "partition_id", "created_at"}
@@ -74,13 +75,42 @@ async def put(connection: AsyncConnection, rows: Sequence[OrderValues]) -> None:
 
 
 async def of_open_orders(connection: AsyncConnection, partition: int) -> list[StoredOrder]:
-    """All rows of the partition's orders of which at least one leg is not finished."""
+    """All rows of the partition's orders that are open."""
     table = hl_order_aggregation.c
-    unfinished = select(table.order_id).where(table.partition_id == partition, table.finished.is_(False))
     query = select(*(table[field] for field in StoredOrder._fields)).where(
-        table.partition_id == partition, table.order_id.in_(unfinished)
+        table.partition_id == partition, table.order_id.in_(open_orders(partition))
     )
     return [StoredOrder(*row) for row in await connection.execute(query)]
+
+
+async def resting(connection: AsyncConnection, partition: int) -> list[bytes]:
+    """The ids of the partition's orders that are not finished and not open: nothing of them is to be done now."""
+    table = hl_order_aggregation.c
+    query = (
+        select(table.order_id)
+        .where(
+            table.partition_id == partition,
+            table.finished.is_(False),
+            table.order_id.is_not(None),
+            table.order_id.not_in(open_orders(partition)),
+        )
+        .distinct()
+    )
+    return [order_id for order_id in await connection.scalars(query) if order_id is not None]
+
+
+def open_orders(partition: int) -> Select[tuple[bytes | None]]:
+    """Ids of orders that are not finished and of which a leg was not sent, or whose end waits for fills."""
+    table = hl_order_aggregation.c
+    waiting = select(hl_order_status.c.order_id).where(
+        hl_order_status.c.partition_id == partition, hl_order_status.c.resolved.is_(False)
+    )
+    return select(table.order_id).where(
+        table.partition_id == partition,
+        table.finished.is_(False),
+        table.order_id.is_not(None),
+        or_(table.signal_sent.is_(False), table.order_id.in_(waiting)),
+    )
 
 
 async def _upsert(connection: AsyncConnection, rows: Sequence[Mapping[str, object]], *, keep_fills: bool) -> None:

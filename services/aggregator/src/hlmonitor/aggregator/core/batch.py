@@ -89,6 +89,10 @@ class Outbox:
         drafts = (self._units.get(order_id), self._sent.get(order_id))
         return any(draft and digest in draft.fills for draft in drafts)
 
+    def holds(self, order_id: OrderId) -> bool:
+        """Whether something of an order is on its way to SQL."""
+        return order_id in self._units or order_id in self._sent
+
     def finishing(self, order_id: OrderId) -> OrderState | None:
         """An order whose end is on its way to SQL, which does not know it yet."""
         draft = self._units.get(order_id) or self._sent.get(order_id)

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from google.protobuf.message import DecodeError
 
-from hlmonitor.aggregator.core.partition import StatusInput
+from hlmonitor.aggregator.core.status import StatusInput
 from hlmonitor.domain.addresses import Address, AddressError, parse_address
 from hlmonitor.domain.decimals import AmountError, parse_amount
 from hlmonitor.domain.fills import Feed, Fill, Side

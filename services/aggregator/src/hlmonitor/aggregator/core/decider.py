@@ -9,6 +9,7 @@ from hlmonitor.aggregator.core.metadata import Markets
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.orders import OrderState
 from hlmonitor.aggregator.core.requests import BackfillRequest, Request
+from hlmonitor.aggregator.core.resting import Resting
 from hlmonitor.aggregator.core.rows import signal_row
 from hlmonitor.aggregator.core.signals import Decision, build_signal
 from hlmonitor.aggregator.core.tally import Tally
@@ -30,6 +31,7 @@ class Decider:
     patience: Patience
     sizes: SizeBounds = field(default_factory=SizeBounds)
     tally: Tally = field(default_factory=Tally)
+    resting: Resting = field(default_factory=Resting)
     requests: list[Request] = field(default_factory=list)
     _due: list[tuple[float, OrderId, str]] = field(default_factory=list)
 
@@ -42,6 +44,8 @@ class Decider:
             self._emit(wallet, order, verdict.trigger, now, complete=verdict.complete)
         if verdict.closes:
             self._close(wallet, order, verdict.trigger)
+        elif verdict.rests:
+            self._rest(wallet, order, now)
         elif verdict.look_again_s is not None:
             self._schedule(order, verdict.look_again_s)
 
@@ -78,6 +82,15 @@ class Decider:
         self.memory.remember(order)
         if order.fills:
             self.tally.fills_per_order.append(len(order.fills))
+
+    def _rest(self, wallet: Wallet, order: OrderState, now: Now) -> None:
+        if self.outbox.holds(order.id):
+            self._schedule(order, now.mono_s + 1.0)
+            return
+        del wallet.orders[order.id]
+        # Repeats of its fills are recognised without a question, as long as memory has room for them.
+        self.memory.remember(order)
+        self.resting.add(order.id)
 
     def _ask_backfill(self, order: OrderState) -> None:
         order.backfill_asked = True

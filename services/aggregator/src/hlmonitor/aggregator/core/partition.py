@@ -3,42 +3,33 @@
 Every method is deterministic. What is decided goes to the outbox; what is asked of gateways to `requests`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from hlmonitor.aggregator.core.accounts import Account
 from hlmonitor.aggregator.core.batch import Outbox
 from hlmonitor.aggregator.core.continuity import Break
+from hlmonitor.aggregator.core.convert import fill_of
 from hlmonitor.aggregator.core.decider import Decider
-from hlmonitor.aggregator.core.memory import FinishedOrder, Memory
+from hlmonitor.aggregator.core.memory import Memory
 from hlmonitor.aggregator.core.metadata import Markets
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.orders import OrderState, hold
+from hlmonitor.aggregator.core.recall import Question, Recall
 from hlmonitor.aggregator.core.requests import BackfillRequest, Request, ResumeRequest
+from hlmonitor.aggregator.core.status import StatusInput
 from hlmonitor.aggregator.core.tally import Tally
 from hlmonitor.aggregator.core.triggers import Patience
 from hlmonitor.aggregator.core.wallet import OpenGap, Wallet
 from hlmonitor.domain.addresses import Address
-from hlmonitor.domain.decimals import ZERO, AmountError
-from hlmonitor.domain.fills import Fill, FillDigest, Leg, digest_of, is_spot
-from hlmonitor.domain.orders import (
-    Kind,
-    OrderId,
-    OrderRef,
-    TerminalStatus,
-    is_terminal,
-    order_id,
-    order_of,
-    twap_ref,
-)
+from hlmonitor.domain.decimals import AmountError
+from hlmonitor.domain.fills import Fill, Leg, digest_of, is_spot
+from hlmonitor.domain.orders import Kind, OrderId, OrderRef, TerminalStatus, is_terminal, order_id, order_of
 from hlmonitor.domain.sizes import SizeBounds
 from hlmonitor.domain.watch import WatchEntry
 from hlmonitor.v1 import events_pb2, storage_pb2
 
 FILL_FEEDS = (events_pb2.FEED_USER_FILLS, events_pb2.FEED_USER_TWAP_SLICE_FILLS)
-LIVE_STATUS_MS = 30_000
-"""A status that came this soon after its time is of an order that memory must know if it was finished."""
 CACHE_S = 2.0
 """A wallet's position cache row is written at most this often."""
 MAX_SYSTEM_OIDS = 1_000
@@ -49,22 +40,6 @@ _DIR_LEGS = {
     "Close Long": (Leg.CLOSE,), "Close Short": (Leg.CLOSE,), "Sell": (Leg.CLOSE,),
     "Long > Short": (Leg.CLOSE, Leg.OPEN), "Short > Long": (Leg.CLOSE, Leg.OPEN),
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class StatusInput:
-    """A status of an order, or of a TWAP when `twap_id` is set."""
-
-    address: Address
-    coin: str
-    oid: int
-    twap_id: int | None
-    status: str
-    orig_sz: Decimal
-    remaining_sz: Decimal
-    order_time_ms: int
-    status_time_ms: int
-    cloid: str | None = None
 
 
 @dataclass(slots=True)
@@ -79,13 +54,13 @@ class Partition:
     memory: Memory = field(default_factory=Memory)
     sizes: SizeBounds = field(default_factory=SizeBounds)
     wallets: dict[Address, Wallet] = field(default_factory=dict)
-    newest_ms: int = 0
-    """The latest time of a fill that was told, venue time."""
     decider: Decider = field(init=False)
+    recall: Recall = field(init=False)
 
     def __post_init__(self) -> None:
-        """Give the decider the same memory and outbox."""
+        """Give the parts the same memory and outbox."""
         self.decider = Decider(self.outbox, self.memory, self.markets, self.patience, self.sizes)
+        self.recall = Recall(self.memory, self.outbox, self.decider.resting)
 
     def wallet(self, address: Address) -> Wallet:
         """The wallet's state, made when it is spoken of for the first time."""
@@ -121,9 +96,9 @@ class Partition:
         order = wallet.orders.get(identity)
         if ref.is_system:
             self._note_system(wallet, fill)
-        if (order and digest in order.fills) or self._has_taken(identity, digest):
+        if (order and digest in order.fills) or self.recall.has_taken(identity, digest):
             tally.duplicates += 1
-            self.memory.taken_in(digest)
+            self.recall.fill_taken_in(identity, digest)
             if order and not order.fills:
                 self._withdraw(order)
             return
@@ -134,7 +109,7 @@ class Partition:
             return
         order = order or self._revive_or_open(wallet, ref, now)
         held = hold(digest, fill, raw, received_at_ms, uncounted=uncounted)
-        self.memory.taken_in(digest)
+        self.recall.fill_taken_in(identity, digest)
         self._count(fill, tuple(part.leg for part in held.parts), uncounted=uncounted)
         if not uncounted and not is_spot(fill.coin):
             wallet.continuity.add(fill, now.mono_s)
@@ -149,21 +124,20 @@ class Partition:
     def status(self, status: StatusInput, received_at_ms: int, now: Now) -> None:
         """Take an order's status in. Only terminal ones say something of the order's end."""
         wallet = self.wallet(status.address)
-        ref = _ref_of(status)
+        ref = status.ref
         identity = order_id(ref)
         order = wallet.orders.get(identity)
         if order:
             order.order_time_ms = status.order_time_ms
         if not is_terminal(status.status) or (order and order.status):
             return
-        filled = status.orig_sz - status.remaining_sz
+        self.recall.status_taken_in(identity)
         if order is None:
-            if self._says_nothing(wallet, status, filled) or self._finished(identity):
+            if wallet.says_nothing(status) or self.recall.finished(identity):
                 return
-            order = wallet.orders[identity] = OrderState(ref, identity)
-            self.memory.taken_in(identity)
+            order = wallet.order(ref, identity)
             order.order_time_ms = status.order_time_ms
-        order.status = TerminalStatus(status.status, status.status_time_ms, filled, status.orig_sz)
+        order.status = TerminalStatus(status.status, status.status_time_ms, status.filled, status.orig_sz)
         order.status_at_s = now.mono_s
         order.cloid = order.cloid or status.cloid
         order.received_at_ms = max(order.received_at_ms, received_at_ms)
@@ -171,41 +145,39 @@ class Partition:
         if identity in wallet.orders:
             self.outbox.unit(order, self.markets.symbol_of(ref.coin)).status_changed = True
 
-    def to_look_up(self, value: Fill | StatusInput, received_at_ms: int) -> FillDigest | OrderId | None:
-        """The fill or order that SQL has to be asked for before this may be taken in, if there is one.
-
-        Rows from snapshots and REST may be older than what memory holds; so may a status that came long after its time,
-        and anything not later than what memory had to forget.
-        """
+    def question(self, value: Fill | StatusInput, received_at_ms: int) -> Question | None:
+        """What SQL has to be asked before this may be taken in."""
         wallet = self.wallets.get(value.address)
         if wallet is None or wallet.entry is None:
             return None
         if isinstance(value, Fill):
-            digest, identity = digest_of(value), order_id(order_of(value))
-            order = wallet.orders.get(identity)
-            self.newest_ms = max(self.newest_ms, value.time_ms)
-            may_be_old = value.replayed or value.time_ms <= self.memory.forgotten_ms
-            is_new = may_be_old and not (order and digest in order.fills) and not self._has_taken(identity, digest)
-            counts = order is not None or value.time_ms >= wallet.entry.watch_from_ms
-            return digest if is_new and counts and not self.memory.is_settled(digest) else None
-        identity = order_id(_ref_of(value))
-        is_recent = value.status_time_ms > max(received_at_ms - LIVE_STATUS_MS, self.memory.forgotten_ms)
-        if is_recent or not is_terminal(value.status) or identity in wallet.orders or self._finished(identity):
-            return None
-        if self._says_nothing(wallet, value, value.orig_sz - value.remaining_sz):
-            return None
-        return None if self.memory.is_settled(identity) else identity
+            return self.recall.about_fill(wallet, value)
+        return self.recall.about_status(wallet, value, received_at_ms)
 
-    def learn(
-        self, asked: Iterable[bytes], known_fills: Iterable[tuple[FillDigest, OrderId]], finished: Iterable[OrderId]
-    ) -> None:
-        """What SQL has of what it was asked for."""
-        stored = dict(known_fills)
-        for digest, identity in stored.items():
-            self.memory.remember_stored(identity, digest, self.newest_ms)
-        for identity in finished:
-            self.memory.remember_finished(identity)
-        self.memory.settle(asked, stored)
+    def wake(self, row: storage_pb2.FillRow, now: Now) -> None:
+        """Take a fill of a resting order in again; without news it goes back to rest.
+
+        Raises:
+            FieldError: the row cannot be read: the database was changed by hand.
+        """
+        order = self.restore(row, now)
+        self.decider.decide(self.wallet(order.ref.address), order, now)
+
+    def restore(self, row: storage_pb2.FillRow, now: Now) -> OrderState:
+        """Take a stored fill in again, with the marks of the signals that took it.
+
+        Raises:
+            FieldError: the row cannot be read: the database was changed by hand.
+        """
+        fill = fill_of(row.fill)
+        order = self.wallet(fill.address).order(order_of(fill), OrderId(row.order_id))
+        held = hold(digest_of(fill), fill, row.fill, now.wall_ms, uncounted=row.uncounted)
+        if row.HasField("close_number"):
+            held.taken[Leg.CLOSE] = row.close_number
+        if row.HasField("open_number"):
+            held.taken[Leg.OPEN] = row.open_number
+        order.add(held, now.mono_s)
+        return order
 
     def snapshot(self, snapshot: events_pb2.AccountSnapshot, received_at_ms: int) -> None:
         """Replace what is known of a wallet's account."""
@@ -305,16 +277,9 @@ class Partition:
         # The counter lives on: a wallet that comes back goes on with the next number.
         wallet.entry, wallet.gaps, wallet.account = None, {}, Account(wallet.address)
 
-    def _has_taken(self, identity: OrderId, digest: FillDigest) -> bool:
-        # What memory had to forget may not have reached SQL yet.
-        return self.memory.order_of(digest) is not None or self.outbox.is_waiting(identity, digest)
-
-    def _finished(self, identity: OrderId) -> FinishedOrder | OrderState | None:
-        return self.memory.finished(identity) or self.outbox.finishing(identity)
-
     def _revive_or_open(self, wallet: Wallet, ref: OrderRef, now: Now) -> OrderState:
         order = OrderState(ref, order_id(ref))
-        if finished := self._finished(order.id):
+        if finished := self.recall.finished(order.id):
             order.filled, order.status, order.is_revived = finished.filled, finished.status, True
             order.totals = finished.totals
             order.status_at_s = now.mono_s
@@ -359,14 +324,6 @@ class Partition:
         wallet.watermarks[feed] = to_ms
         self.outbox.watermark(storage_pb2.Watermark(address=wallet.address, feed=feed, watermark_ms=to_ms))
 
-    def _says_nothing(self, wallet: Wallet, status: StatusInput, filled: Decimal) -> bool:
-        """A status of an order without known fills that proves that there were none, or none to tell of."""
-        if filled == ZERO and status.orig_sz > 0:
-            return True
-        if (status.coin, status.oid) in wallet.system_oids:
-            return True
-        return wallet.entry is None or status.status_time_ms < wallet.entry.watch_from_ms
-
     def _count(self, fill: Fill, legs: tuple[Leg, ...], *, uncounted: bool) -> None:
         tally = self.decider.tally
         if uncounted:
@@ -376,12 +333,6 @@ class Partition:
             tally.effects[_EFFECTS[leg]] += 1
         if _DIR_LEGS.get(fill.dir, legs) != legs:
             tally.dir_mismatches += 1
-
-
-def _ref_of(status: StatusInput) -> OrderRef:
-    if status.twap_id is not None:
-        return twap_ref(status.address, status.coin, status.twap_id)
-    return OrderRef(status.address, status.coin, status.oid, Kind.ORDER)
 
 
 def _gap_row(address: Address, feed: int, gap: OpenGap, state: str, to_ms: int | None = None) -> storage_pb2.GapRow:

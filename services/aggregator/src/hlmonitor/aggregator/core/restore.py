@@ -1,31 +1,25 @@
 """Builds a partition from what the writer has of it, before its new owner decides anything."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from hlmonitor.aggregator.core.convert import fill_of, status_of
+from hlmonitor.aggregator.core.convert import status_of
 from hlmonitor.aggregator.core.now import Now
-from hlmonitor.aggregator.core.orders import OrderState, hold
+from hlmonitor.aggregator.core.packed import order_ids_of, pairs_of
 from hlmonitor.aggregator.core.partition import Partition
 from hlmonitor.aggregator.core.publishing import PublishQueue
 from hlmonitor.aggregator.core.wallet import OpenGap
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.decimals import parse_amount
-from hlmonitor.domain.fills import FillDigest, Leg, digest_of, is_spot
-from hlmonitor.domain.orders import Kind, OrderId, OrderRef, TerminalStatus, order_of, twap_ref
+from hlmonitor.domain.fills import is_spot
+from hlmonitor.domain.orders import OrderId, TerminalStatus
 from hlmonitor.v1 import events_pb2, storage_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CLOCK_SKEW_MS = 5_000
 """How far the venue's clock may be ahead of ours."""
-_PAIR_BYTES = 32
-_DIGEST_BYTES = 16
-
-
-def pairs_of(packed: bytes) -> Iterator[tuple[FillDigest, OrderId]]:
-    """Digest and order id of each fill in the contract's packed form (16 + 16 bytes each)."""
-    for at in range(0, len(packed), _PAIR_BYTES):
-        middle = at + _DIGEST_BYTES
-        yield FillDigest(packed[at:middle]), OrderId(packed[middle : at + _PAIR_BYTES])
 
 
 @dataclass(slots=True)
@@ -52,6 +46,7 @@ class Restorer:
             "position_cache": self._account,
             "known_fills": self._known,
             "counter": self._counter,
+            "resting_orders": self._resting,
             "last_position": self._last_position,
         }
         kind = item.WhichOneof("item")
@@ -71,32 +66,16 @@ class Restorer:
                 self.partition.decider.decide(wallet, order, self.now)
 
     def _fill(self, row: storage_pb2.FillRow) -> None:
-        fill = fill_of(row.fill)
-        ref = order_of(fill)
-        order = self._order(ref, OrderId(row.order_id))
-        held = hold(digest_of(fill), fill, row.fill, self.now.wall_ms, uncounted=row.uncounted)
-        if row.HasField("close_number"):
-            held.taken[Leg.CLOSE] = row.close_number
-        if row.HasField("open_number"):
-            held.taken[Leg.OPEN] = row.open_number
-        order.add(held, self.now.mono_s)
+        self.partition.restore(row, self.now)
         self.fills += 1
 
     def _status(self, row: storage_pb2.StatusRow) -> None:
         status = status_of(row.status)
-        if status.twap_id is not None:
-            ref = twap_ref(status.address, status.coin, status.twap_id)
-        else:
-            ref = OrderRef(status.address, status.coin, status.oid, Kind.ORDER)
-        order = self._order(ref, OrderId(row.order_id))
-        filled = status.orig_sz - status.remaining_sz
-        order.status = TerminalStatus(status.status, status.status_time_ms, filled, status.orig_sz)
+        order = self.partition.wallet(status.address).order(status.ref, OrderId(row.order_id))
+        order.status = TerminalStatus(status.status, status.status_time_ms, status.filled, status.orig_sz)
         order.status_stored = True
         order.status_at_s = self.now.mono_s
         order.order_time_ms = status.order_time_ms
-
-    def _order(self, ref: OrderRef, identity: OrderId) -> OrderState:
-        return self.partition.wallet(ref.address).orders.setdefault(identity, OrderState(ref, identity))
 
     def _queue(self, address: str) -> PublishQueue:
         return self.queues.setdefault(Address(address), PublishQueue())
@@ -128,6 +107,10 @@ class Restorer:
     def _known(self, pairs: bytes) -> None:
         for digest, identity in pairs_of(pairs):
             self.partition.memory.remember_stored(identity, digest, self.now.wall_ms + CLOCK_SKEW_MS)
+
+    def _resting(self, ids: bytes) -> None:
+        for identity in order_ids_of(ids):
+            self.partition.decider.resting.add(identity)
 
     def _counter(self, counter: storage_pb2.AddressCounter) -> None:
         self.partition.wallet(Address(counter.address)).next_number = counter.next_number

@@ -29,6 +29,8 @@ class Patience:
     status_grace_s: float = 10.0
     missing_fills_s: float = 1.0
     system_quiet_s: float = 1.0
+    rest_after_s: float = 60.0
+    """An order of which everything was sent goes from memory to SQL after this long without a fill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Verdict:
     closes: bool = False
     """Nothing more is expected: the order is finished."""
     ask_backfill: bool = False
+    rests: bool = False
+    """Nothing is unsent and nothing is expected soon: SQL may keep it alone."""
     look_again_s: float | None = None
     """Monotonic time at which to judge again; None: at the next event only."""
 
@@ -54,15 +58,16 @@ def judge(order: OrderState, patience: Patience, now_s: float, *, paused: bool) 
         return _system(order, patience, now_s)
     if order.is_whole:
         return Verdict(Trigger.STATUS, complete=True, closes=True)
+    rests_at_s = max(order.last_fill_at_s + patience.rest_after_s, now_s)
     if patience.order_timeout_s == 0 and order.first_pending_at_s is not None:
-        return Verdict(Trigger.TIMEOUT)
+        return Verdict(Trigger.TIMEOUT, look_again_s=rests_at_s)
     if order.status is not None:
         return _does_not_add_up(order, patience, now_s, paused=paused)
     if order.first_pending_at_s is None:
-        return Verdict()
+        return Verdict(rests=True) if rests_at_s == now_s else Verdict(look_again_s=rests_at_s)
     due_s = order.first_pending_at_s + patience.order_timeout_s
     if now_s >= due_s and not paused:
-        return Verdict(Trigger.TIMEOUT)
+        return Verdict(Trigger.TIMEOUT, look_again_s=rests_at_s)
     return Verdict(look_again_s=_not_before(due_s, now_s))
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 from hlmonitor.aggregator.core.accounts import Account
 from hlmonitor.aggregator.core.continuity import Continuity
 from hlmonitor.aggregator.core.orders import OrderState
+from hlmonitor.aggregator.core.status import StatusInput
 from hlmonitor.aggregator.core.triggers import Patience
 from hlmonitor.domain.addresses import Address
-from hlmonitor.domain.orders import OrderId
+from hlmonitor.domain.orders import OrderId, OrderRef
 from hlmonitor.domain.watch import WatchEntry
 
 GAP_PAUSE_S = 60.0
@@ -41,6 +42,21 @@ class Wallet:
     system_oids: dict[tuple[str, int], None] = field(default_factory=dict)
     """Order ids of the venue's own fills: a status for one says nothing of an order of the wallet."""
     cached_at_s: float = float("-inf")
+
+    def order(self, ref: OrderRef, identity: OrderId) -> OrderState:
+        """The order's state, made when it is spoken of for the first time."""
+        found = self.orders.get(identity)
+        if found is None:
+            found = self.orders[identity] = OrderState(ref, identity)
+        return found
+
+    def says_nothing(self, status: StatusInput) -> bool:
+        """Whether a status of an order without known fills proves that there were none, or none to tell of."""
+        if status.filled.is_zero() and status.orig_sz > 0:
+            return True
+        if (status.coin, status.oid) in self.system_oids:
+            return True
+        return self.entry is None or status.status_time_ms < self.entry.watch_from_ms
 
     def take_number(self) -> int:
         """The next signal's number."""

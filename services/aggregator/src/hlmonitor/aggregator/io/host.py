@@ -2,9 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 import grpc
 import msgspec
@@ -16,18 +18,19 @@ from hlmonitor.aggregator.core.metadata import Markets
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.partition import Partition
 from hlmonitor.aggregator.core.publishing import PublishQueue
-from hlmonitor.aggregator.core.restore import Restorer, pairs_of
+from hlmonitor.aggregator.core.restore import Restorer
 from hlmonitor.aggregator.io.intake import Intake
 from hlmonitor.aggregator.io.publisher import Published, Publisher
 from hlmonitor.aggregator.io.sessions import Session, Sessions
 from hlmonitor.aggregator.io.storage import RETRY_S, StaleEpochError, StorageClient
 from hlmonitor.aggregator.settings import AggregatorSettings
 from hlmonitor.domain.addresses import Address
-from hlmonitor.domain.orders import OrderId
 from hlmonitor.domain.watch import WatchEntry
 from hlmonitor.runtime.logs import Log
 from hlmonitor.runtime.metrics import Metrics
 from hlmonitor.v1 import events_pb2, storage_pb2
+
+T = TypeVar("T")
 
 OVERLOADED_UNITS = 5_000
 """Orders in an uncommitted batch from which on gateways are asked to slow down."""
@@ -182,7 +185,7 @@ class PartitionHost:
             restorer = Restorer(partition, now)
             try:
                 async for item in self.shared.storage.load(self.number, self.epoch):
-                    self._restore(restorer, item)
+                    self._take_stored(restorer.take, item)
             except BaseException as error:
                 # What was loaded so far is dropped, and its share of the memory with it.
                 partition.memory.close()
@@ -194,9 +197,9 @@ class PartitionHost:
             restorer.finish()
             return partition, restorer.queues
 
-    def _restore(self, restorer: Restorer, item: storage_pb2.LoadPartitionResponse) -> None:
+    def _take_stored(self, take: Callable[[T], None], row: T) -> None:
         try:
-            restorer.take(item)
+            take(row)
         except FieldError as error:
             # Somebody changed the row by hand: the rest of the partition must go on.
             self.shared.log.error("stored_row_unreadable", partition=self.number, reason=str(error))  # noqa: TRY400
@@ -281,9 +284,9 @@ class PartitionHost:
 
     async def _ask(self, partition: Partition, question: storage_pb2.LookupRequest) -> None:
         answer = await self.shared.storage.lookup(question)
-        asked = (*question.digests, *question.order_ids)
-        finished = [OrderId(identity) for identity in answer.finished_orders]
-        partition.learn(asked, pairs_of(answer.known_fills), finished)
+        partition.recall.learn(question, answer)
+        for row in answer.resting_fills:
+            self._take_stored(partial(partition.wake, now=clock()), row)
         self._is_asking = False
         self._flow()
         self._kick.set()

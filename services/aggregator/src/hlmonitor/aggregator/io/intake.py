@@ -12,7 +12,9 @@ from typing import assert_never
 from hlmonitor.aggregator.core.acks import AckLedger
 from hlmonitor.aggregator.core.convert import FieldError, Input, input_of
 from hlmonitor.aggregator.core.now import Now
-from hlmonitor.aggregator.core.partition import Partition, StatusInput
+from hlmonitor.aggregator.core.partition import Partition
+from hlmonitor.aggregator.core.recall import Question, lookup_of
+from hlmonitor.aggregator.core.status import StatusInput
 from hlmonitor.aggregator.io.sessions import Session, Sessions
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.fills import Fill
@@ -62,8 +64,8 @@ class Intake:
             head = self._waiting[0]
             if not partition.is_watched(head.address) and now.mono_s - head.since_s < STRANGER_S:
                 return None
-            if _unknown(partition, head) is not None:
-                return self._question(partition)
+            if _question(partition, head):
+                return self._lookup(partition)
             self._waiting.popleft()
             self._apply(partition, head, now)
             ledger = self._ledgers.setdefault(head.session, AckLedger())
@@ -88,18 +90,15 @@ class Intake:
         self._ledgers.clear()
         self._waiting.clear()
 
-    def _question(self, partition: Partition) -> storage_pb2.LookupRequest:
+    def _lookup(self, partition: Partition) -> storage_pb2.LookupRequest:
         """Everything that waits and will have to be asked for, in one question."""
-        digests: set[bytes] = set()
-        orders: set[bytes] = set()
+        questions: set[Question] = set()
         for waiting in self._waiting:
-            if (unknown := _unknown(partition, waiting)) is not None:
-                (digests if isinstance(waiting.value, Fill) else orders).add(unknown)
-            if len(digests) + len(orders) >= MAX_LOOKUPS:
+            if asked := _question(partition, waiting):
+                questions.add(asked)
+            if len(questions) >= MAX_LOOKUPS:
                 break
-        return storage_pb2.LookupRequest(
-            partition=self.partition_number, epoch=partition.outbox.epoch, digests=digests, order_ids=orders
-        )
+        return lookup_of(questions, partition.outbox)
 
     def _apply(self, partition: Partition, waiting: _Waiting, now: Now) -> None:
         received_at_ms = waiting.event.received_at_ms
@@ -121,7 +120,7 @@ class Intake:
                 assert_never(unreachable)
 
 
-def _unknown(partition: Partition, waiting: _Waiting) -> bytes | None:
+def _question(partition: Partition, waiting: _Waiting) -> Question | None:
     if isinstance(waiting.value, Fill | StatusInput):
-        return partition.to_look_up(waiting.value, waiting.event.received_at_ms)
+        return partition.question(waiting.value, waiting.event.received_at_ms)
     return None

@@ -12,6 +12,7 @@ from hlmonitor.writer.core.positions import Step, end_of_chain
 from hlmonitor.writer.io.rows import FEEDS, LEGS
 
 PAIRS_PER_MESSAGE = 4096
+IDS_PER_MESSAGE = 8192
 
 Item = storage_pb2.LoadPartitionResponse
 
@@ -25,7 +26,7 @@ async def read_partition(connection: AsyncConnection, partition: int, floor: fil
         *await fills.of_open_orders(connection, partition),
         *await fills.without_order(connection, partition, floor),
     ]
-    items = [Item(fill=_fill(row)) for row in held]
+    items = [Item(fill=stored_fill(row)) for row in held]
     items += [Item(order=_order(row)) for row in await orders.of_open_orders(connection, partition)]
     items += [Item(status=_status(row)) for row in await progress.waiting_statuses(connection, partition)]
     items += [Item(unpublished=_signal(row)) for row in await signals.unpublished(connection, partition)]
@@ -35,6 +36,11 @@ async def read_partition(connection: AsyncConnection, partition: int, floor: fil
     items += [Item(gap=_gap(row)) for row in await progress.open_gaps(connection, partition)]
     items += [Item(last_position=row) for row in _last_positions(await fills.last_positions(connection, partition))]
     items += [Item(position_cache=_positions(row)) for row in await positions.of_partition(connection, partition)]
+    resting = await orders.resting(connection, partition)
+    items += [
+        Item(resting_orders=b"".join(resting[start : start + IDS_PER_MESSAGE]))
+        for start in range(0, len(resting), IDS_PER_MESSAGE)
+    ]
     streamed = {row.digest for row in held}
     items += _known(await fills.recent(connection, partition, floor), streamed)
     for counter in await counters.of_partition(connection, partition):
@@ -42,7 +48,8 @@ async def read_partition(connection: AsyncConnection, partition: int, floor: fil
     return items
 
 
-def _fill(row: fills.StoredFill) -> storage_pb2.FillRow:
+def stored_fill(row: fills.StoredFill) -> storage_pb2.FillRow:
+    """A fill as the contract has it."""
     return storage_pb2.FillRow(
         digest=row.digest,
         fill=row.body,

@@ -16,7 +16,7 @@ from hlmonitor.storage.dao import fills, partitions
 from hlmonitor.storage.dao.fills import Floor
 from hlmonitor.v1 import storage_pb2, storage_pb2_grpc
 from hlmonitor.writer.io.committer import Committer
-from hlmonitor.writer.io.load import read_partition
+from hlmonitor.writer.io.load import read_partition, stored_fill
 from hlmonitor.writer.io.retries import Patience, StoppingError
 from hlmonitor.writer.settings import WriterSettings
 
@@ -93,7 +93,7 @@ class StorageService(storage_pb2_grpc.StorageServicer):
         """Which of the fills and orders are stored."""
         if request.partition >= PARTITIONS:
             await _reject_partition(context, request.partition)
-        if len(request.digests) + len(request.order_ids) > MOST_LOOKUPS:
+        if len(request.digests) + len(request.order_ids) + len(request.resting_orders) > MOST_LOOKUPS:
             detail = f"at most {MOST_LOOKUPS} fills and orders may be asked for at once"
             refused = storage_pb2.Refused(reason=Reason.REASON_INVALID, detail=detail, field="digests")
             await _reject(context, grpc.StatusCode.INVALID_ARGUMENT, refused)
@@ -145,8 +145,11 @@ class StorageService(storage_pb2_grpc.StorageServicer):
             await _check_epoch(connection, request.partition, request.epoch)
             pairs = await fills.known(connection, request.digests)
             finished = await fills.finished_orders(connection, request.order_ids)
+            resting = await fills.of_unfinished(connection, request.resting_orders)
         return storage_pb2.LookupResponse(
-            known_fills=b"".join(digest + order_id for digest, order_id in pairs), finished_orders=finished
+            known_fills=b"".join(digest + order_id for digest, order_id in pairs),
+            finished_orders=finished,
+            resting_fills=[stored_fill(row) for row in resting],
         )
 
     async def _load(self, request: storage_pb2.LoadPartitionRequest) -> list[storage_pb2.LoadPartitionResponse]:

@@ -1,0 +1,35 @@
+"""What the venue says of an order at one moment."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from hlmonitor.domain.addresses import Address
+from hlmonitor.domain.orders import Kind, OrderRef, twap_ref
+
+
+@dataclass(frozen=True, slots=True)
+class StatusInput:
+    """A status of an order, or of a TWAP when `twap_id` is set."""
+
+    address: Address
+    coin: str
+    oid: int
+    twap_id: int | None
+    status: str
+    orig_sz: Decimal
+    remaining_sz: Decimal
+    order_time_ms: int
+    status_time_ms: int
+    cloid: str | None = None
+
+    @property
+    def filled(self) -> Decimal:
+        """What the order has executed, in coin units."""
+        return self.orig_sz - self.remaining_sz
+
+    @property
+    def ref(self) -> OrderRef:
+        """The order that it speaks of."""
+        if self.twap_id is not None:
+            return twap_ref(self.address, self.coin, self.twap_id)
+        return OrderRef(self.address, self.coin, self.oid, Kind.ORDER)
