@@ -187,7 +187,7 @@ async def test_account_states_come_at_once_and_again_without_a_change() -> None:
         for _ in range(3):
             data = await me.expect("allDexsClearinghouseState")
             assert isinstance(data, dict)
-            assert [name for name, _ in data["clearinghouseStates"]] == ["", "xyz"]
+            assert [name for name, _ in data["clearinghouseStates"]] == ["", "xyz", "flx", "hyna"]
             position = data["clearinghouseStates"][0][1]["assetPositions"][0]["position"]
             assert (position["coin"], position["szi"]) == ("BTC", "1.0")
         await me.subscribe("spotState", user=A)

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Field
 from hlmonitor.runtime.settings import Duration, ServiceSettings
 from hlmonitor.simulator.core.faults import FaultConfig
 from hlmonitor.simulator.core.limits import LimitConfig
+from hlmonitor.simulator.core.listings import Listing
 from hlmonitor.simulator.core.market import MarketConfig
 from hlmonitor.simulator.core.population import PopulationConfig
 from hlmonitor.simulator.core.state import ExchangeConfig
@@ -23,6 +24,9 @@ class SimulatorSettings(ServiceSettings):
     host: str = Field("127.0.0.1", description="address to listen on; clients may bind any loopback address")
     port: int = Field(8899, ge=0, le=65535, description="one port for /info, /ws and /control; 0 takes a free one")
     seed: int = Field(1, description="same seed, same market")
+    listing: Listing = Field(
+        Listing.DEFAULT, description="what is listed: `default`, or `venue` for about as many coins as the venue has"
+    )
     agents: Literal["on", "off"] = Field("on", description="whether market makers, crowd and whales trade")
     whales: int = Field(20, ge=0, le=100_000, description="number of whale wallets")
     rate: Decimal = Field(Decimal(8), ge=0, description="turns that all whales together take per second")
@@ -66,6 +70,7 @@ class SimulatorSettings(ServiceSettings):
             population=PopulationConfig(seed=self.seed, whales=self.whales, rate=self.rate),
             agents=self.agents == "on",
             ledger_limit=self.ledger_limit,
+            listing=self.listing,
         )
 
     def server(self) -> ServerConfig:

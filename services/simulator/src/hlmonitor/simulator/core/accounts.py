@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -75,6 +76,15 @@ class Balance:
     entry_ntl: Decimal = ZERO
 
 
+class Abstraction(StrEnum):
+    """How an account keeps its collateral: apart on each dex, or all of it in the spot balance (facts 4.3)."""
+
+    DISABLED = "disabled"
+    UNIFIED = "unifiedAccount"
+    PORTFOLIO = "portfolioMargin"
+    DEFAULT = "default"
+
+
 @dataclass(slots=True)
 class Account:
     """One wallet. A `house` account (market makers, crowd) has unlimited credit and a maker rebate."""
@@ -87,6 +97,14 @@ class Account:
     isolated: set[str] = field(default_factory=set)
     """Coins on which new positions are isolated."""
     open_orders: dict[int, Order] = field(default_factory=dict)
+    abstraction: Abstraction = Abstraction.DISABLED
+    staked: Decimal = ZERO
+    keeps_dust: bool = False
+
+    @property
+    def is_unified(self) -> bool:
+        """Tell whether perp collateral lies in the spot balance."""
+        return self.abstraction in {Abstraction.UNIFIED, Abstraction.PORTFOLIO}
 
     def on(self, dex: str) -> MarginAccount:
         """Return the margin account of a dex, made at first use."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from .ledger_updates import LedgerUpdate
     from .orders import Order, Side, Status
 
 
@@ -173,3 +174,4 @@ class Block:
     funding_rates: list[FundingRate] = field(default_factory=list)
     liquidations: list[Liquidation] = field(default_factory=list)
     spot_changed: set[str] = field(default_factory=set)
+    ledger_updates: list[LedgerUpdate] = field(default_factory=list)

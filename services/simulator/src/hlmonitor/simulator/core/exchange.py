@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .accounts import ZERO
 from .events import Block
 from .instruments import MAIN_DEX
 from .liquidation import Liquidator
@@ -12,7 +11,9 @@ from .margin import Margin
 from .matching import Matcher
 from .orders import Order, OrderRequest, Status, Tif
 from .precision import round_px
+from .roles import Roles
 from .state import ExchangeConfig, ExchangeState
+from .transfers import Transfers
 from .twap import Twap, TwapDesk, TwapRequest
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Exchange:
         self._matcher = matcher
         self.twaps = TwapDesk(self.state, self.margin, matcher)
         self._liquidator = Liquidator(self.state, self.margin, matcher)
+        self.roles = Roles(self.state)
+        self.transfers = Transfers(self.state, self.margin, self.roles)
 
     def begin_block(self, now_ms: int) -> None:
         """Start the next block. Its time is `now_ms`, or a millisecond after the last block if later."""
@@ -119,16 +122,11 @@ class Exchange:
 
     def deposit(self, address: str, amount: Decimal, dex: str = MAIN_DEX) -> None:
         """Add (or, negative, take away) collateral on a dex. It comes from outside the exchange."""
-        state = self.state
-        state.move_cash(address, dex, amount)
-        state.perp_deposits[dex] = state.perp_deposits.get(dex, ZERO) + amount
+        self.transfers.bring(address, amount, dex)
 
     def deposit_token(self, address: str, token: int, amount: Decimal) -> None:
         """Add spot tokens from outside the exchange, at no cost basis."""
-        state = self.state
-        state.account(address).balance(token).total += amount
-        state.token_deposits[token] = state.token_deposits.get(token, ZERO) + amount
-        state.block.spot_changed.add(address)
+        self.transfers.bring_token(address, token, amount)
 
     def set_leverage(self, address: str, coin: str, leverage: int) -> None:
         """Set cross leverage, cut to the coin's most."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .exchange import Exchange
 from .ledger import Ledger
-from .listings import default_universe
+from .listings import Listing, universe_of
 from .population import Population, PopulationConfig
 from .state import ExchangeConfig
 
@@ -28,6 +28,7 @@ class MarketConfig:
     population: PopulationConfig = field(default_factory=PopulationConfig)
     agents: bool = True
     ledger_limit: int = 1_000_000
+    listing: Listing = Listing.DEFAULT
 
 
 class Market:
@@ -35,7 +36,7 @@ class Market:
 
     def __init__(self, config: MarketConfig, dice: DiceFactory, genesis_ms: int) -> None:
         self.ledger = Ledger(config.ledger_limit)
-        self.exchange = Exchange(default_universe(), config.exchange, self.ledger, genesis_ms)
+        self.exchange = Exchange(universe_of(config.listing), config.exchange, self.ledger, genesis_ms)
         self.population: Population | None = None
         self._trading = config.agents
         if config.agents:

@@ -53,7 +53,7 @@ class Population:
                 self._house(exchange, f"maker:{instrument.coin}", 2),
                 dice(f"maker:{instrument.coin}"),
             )
-            for instrument in exchange.state.universe.by_coin.values()
+            for instrument in exchange.state.universe.quoted()
         }
         crowd = self._house(exchange, "crowd", _CROWD)
         self._crowd = Crowd(crowd, dice("crowd"))

@@ -12,11 +12,14 @@ from .accounts import ZERO, Account
 from .book import Book
 from .candles import CoinCandles
 from .events import Block, OrderUpdate, Trade
-from .orders import Order, Origin, Side, Status
+from .instruments import USDC
+from .ledger_updates import LedgerUpdate
+from .orders import ZERO_HASH, Order, Origin, Side, Status
 
 if TYPE_CHECKING:
-    from .instruments import Instrument, Universe
+    from .instruments import Instrument, Token, Universe
     from .ledger import Ledger
+    from .ledger_updates import Delta
 
 _RECENT_TRADES: Final = 30
 _TID_BITS: Final = 50
@@ -82,6 +85,8 @@ class ExchangeState:
         """Coins whose mark price may have changed since the last look at margins."""
         self.unsettled: dict[tuple[str, str], None] = {}
         """Accounts, as (address, dex), whose cash or positions changed since the last look at margins."""
+        self.delisted = {coin: None for coin, instrument in universe.by_coin.items() if instrument.delisted}
+        self._dollar_pairs = {pair.base: pair.coin for pair in universe.spot if pair.quote == USDC}
         self.block = Block(0, genesis_ms)
         self.tx_hash: str | None = None
         """Of the transaction under way; None while the exchange acts by itself."""
@@ -109,6 +114,43 @@ class ExchangeState:
         """Return the account's leverage on a coin; by default the usual one or the coin's most."""
         chosen = account.leverage.get(instrument.coin)
         return min(self.config.default_leverage, instrument.max_leverage) if chosen is None else chosen
+
+    def add_instrument(self, instrument: Instrument, token: Token) -> None:
+        """List one side of an outcome: an empty book, and its start price for an oracle."""
+        self.universe.add(instrument, token)
+        coin = instrument.coin
+        self.books[coin], self.oracle[coin] = Book(), instrument.start_px
+        self.recent_trades[coin] = deque(maxlen=_RECENT_TRADES)
+        self.day_ntl[coin] = self.day_base[coin] = self.open_interest[coin] = ZERO
+        self.holders[coin] = {}
+
+    def token_px(self, token: int) -> Decimal:
+        """Return what a token is worth in USDC: the mark of its pair, 1 for USDC, 0 without a pair."""
+        if token == USDC:
+            return Decimal(1)
+        pair = self._dollar_pairs.get(token)
+        return ZERO if pair is None else self.mark(pair)
+
+    def credit_perp(self, address: str, dex: str, amount: Decimal) -> None:
+        """Add cash to a dex (negative takes away) from anywhere but that dex; the deposits count it."""
+        self.move_cash(address, dex, amount)
+        self.perp_deposits[dex] = self.perp_deposits.get(dex, ZERO) + amount
+
+    def credit_token(self, address: str, token: int, amount: Decimal, cost: Decimal = ZERO) -> None:
+        """Add tokens (negative takes away) from anywhere but another spot balance; the deposits count it."""
+        balance = self.account(address).balance(token)
+        balance.total += amount
+        balance.entry_ntl += cost
+        self.token_deposits[token] = self.token_deposits.get(token, ZERO) + amount
+        self.block.spot_changed.add(address)
+
+    def record(self, delta: Delta, *addresses: str) -> None:
+        """Keep a movement of money in the ledgers of these wallets, each once, under the current transaction."""
+        tx_hash = self.tx_hash or ZERO_HASH
+        for address in dict.fromkeys(addresses):
+            update = LedgerUpdate(address, self.block.time_ms, tx_hash, delta)
+            self.block.ledger_updates.append(update)
+            self.ledger.record_update(update)
 
     def new_oid(self) -> int:
         """Return the next order id."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from hlmonitor.simulator.core.accounts import ZERO
 from hlmonitor.simulator.core.orders import Side
@@ -15,28 +15,34 @@ if TYPE_CHECKING:
     from hlmonitor.simulator.core.exchange import Exchange
     from hlmonitor.simulator.core.instruments import Dex, Instrument, Token
 
-_UNLISTED_CONTEXT: Final = "@2"
 
-
-def meta(dex: Dex) -> dict[str, object]:
-    """Write the universe of a perp dex."""
+def meta(exchange: Exchange, dex: Dex) -> dict[str, object]:
+    """Write the universe of a perp dex. Delisted coins stay in place, marked."""
     leverages = sorted({i.max_leverage for i in dex.instruments})
     return {
-        "universe": [
-            {
-                "szDecimals": i.sz_decimals,
-                "name": i.coin,
-                "maxLeverage": i.max_leverage,
-                "marginTableId": i.max_leverage,
-            }
-            for i in dex.instruments
-        ],
+        "universe": [_asset_row(i, delisted=i.coin in exchange.state.delisted) for i in dex.instruments],
         "marginTables": [
             (most, {"description": "", "marginTiers": [{"lowerBound": "0.0", "maxLeverage": most}]})
             for most in leverages
         ],
-        "collateralToken": dex.instruments[0].quote,
+        "collateralToken": dex.collateral,
     }
+
+
+def _asset_row(instrument: Instrument, *, delisted: bool) -> dict[str, object]:
+    row: dict[str, object] = {
+        "szDecimals": instrument.sz_decimals,
+        "name": instrument.coin,
+        "maxLeverage": instrument.max_leverage,
+        "marginTableId": instrument.max_leverage,
+    }
+    if instrument.only_isolated:
+        row["onlyIsolated"] = True
+    if delisted:
+        row["isDelisted"] = True
+    if instrument.margin_mode is not None:
+        row["marginMode"] = instrument.margin_mode
+    return row
 
 
 def perp_dexs(exchange: Exchange) -> list[dict[str, object] | None]:
@@ -111,9 +117,25 @@ def spot_contexts(exchange: Exchange) -> list[dict[str, object]]:
     As on the venue there are more of them than pairs, so positions do not match those of the universe:
     join by `coin`.
     """
-    rows = [spot_context(exchange, i) for i in exchange.state.universe.spot]
-    unlisted = rows[0] | {"coin": _UNLISTED_CONTEXT, "midPx": None, "dayNtlVlm": "0.0", "dayBaseVlm": "0.0"}
-    return [*rows[:2], unlisted, *rows[2:]]
+    universe = exchange.state.universe
+    rows = [spot_context(exchange, i) for i in universe.spot]
+    for position, coin in universe.unlisted:
+        rows.insert(position, _unlisted_context(coin))
+    return rows
+
+
+def _unlisted_context(coin: str) -> dict[str, object]:
+    """Write the context of a pair that left the universe: nothing happens there."""
+    return {
+        "prevDayPx": "0.0",
+        "dayNtlVlm": "0.0",
+        "markPx": "0.0",
+        "midPx": None,
+        "circulatingSupply": "0.0",
+        "coin": coin,
+        "totalSupply": "0.0",
+        "dayBaseVlm": "0.0",
+    }
 
 
 def spot_context(exchange: Exchange, instrument: Instrument) -> dict[str, object]:

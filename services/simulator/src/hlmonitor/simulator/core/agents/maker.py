@@ -76,7 +76,7 @@ class Crowd:
 
     def step(self, exchange: Exchange) -> None:
         """Let somebody trade on each coin with a small chance."""
-        for instrument in exchange.state.universe.by_coin.values():
+        for instrument in exchange.state.universe.quoted():
             if self._dice.randrange(_BASIS) >= self._chance_bp:
                 continue
             side = self._dice.choice((Side.BUY, Side.SELL))

@@ -37,7 +37,7 @@ class PriceFeed:
     def step(self, exchange: Exchange) -> set[str]:
         """Move some coins; return those that were shocked."""
         number = exchange.state.block.number
-        for place, instrument in enumerate(exchange.state.universe.by_coin.values()):
+        for place, instrument in enumerate(exchange.state.universe.quoted()):
             if (number + place) % _STAGGER == 0:
                 self._walk(exchange, instrument)
         if self._dice.randrange(self._shock_every) == 0:
@@ -65,7 +65,7 @@ class PriceFeed:
             size = _MILLION // (2 * instrument.max_leverage) + _BEYOND_PPM
             ppm = -size if szi > 0 else size
         else:
-            instrument = self._dice.choice(list(exchange.state.universe.by_coin.values()))
+            instrument = self._dice.choice(list(exchange.state.universe.quoted()))
             ppm = self._dice.choice((-1, 1)) * _BEYOND_PPM
         fair = self._fair.get(instrument.coin, instrument.start_px)
         self._set(exchange, instrument, fair * (_MILLION + ppm) / _MILLION)

@@ -17,7 +17,7 @@ TOPIC = Topic()
 
 @TOPIC.answers_to(asked.Meta)
 def _meta(request: asked.Meta, exchange: Exchange) -> object:
-    return listing.meta(dex_named(exchange, request.dex))
+    return listing.meta(exchange, dex_named(exchange, request.dex))
 
 
 @TOPIC.answers_to(asked.SpotMeta)
@@ -32,13 +32,13 @@ def _perp_dexs(_request: asked.PerpDexs, exchange: Exchange) -> object:
 
 @TOPIC.answers_to(asked.AllPerpMetas)
 def _all_perp_metas(_request: asked.AllPerpMetas, exchange: Exchange) -> object:
-    return [listing.meta(dex) for dex in exchange.state.universe.dexes]
+    return [listing.meta(exchange, dex) for dex in exchange.state.universe.dexes]
 
 
 @TOPIC.answers_to(asked.MetaAndAssetCtxs)
 def _meta_and_contexts(request: asked.MetaAndAssetCtxs, exchange: Exchange) -> object:
     dex = dex_named(exchange, request.dex)
-    return listing.meta(dex), listing.perp_contexts(exchange, dex)
+    return listing.meta(exchange, dex), listing.perp_contexts(exchange, dex)
 
 
 @TOPIC.answers_to(asked.SpotMetaAndAssetCtxs)
