@@ -69,6 +69,13 @@ async def test_every_request_type_is_answered() -> None:
         {"type": "twapHistory", **BY_USER},
         {"type": "userRole", **BY_USER},
         {"type": "userAbstraction", **BY_USER},
+        {"type": "userFees", **BY_USER},
+        {"type": "userRateLimit", **BY_USER},
+        {"type": "portfolio", **BY_USER},
+        {"type": "referral", **BY_USER},
+        {"type": "exchangeStatus"},
+        {"type": "perpDeployAuctionStatus"},
+        {"type": "spotDeployState", **BY_USER},
     ]
     async with running(MarketConfig(), warmup_blocks=20) as server, api(server) as http:
         for body in bodies:
@@ -153,6 +160,11 @@ async def test_weights_are_charged_per_ip_and_beyond_them_is_429() -> None:
         ('{"type":"l2Book","coin":"BTC"}', 2),
         (f'{{"type":"clearinghouseState","user":"{A}"}}', 2),
         (f'{{"type":"orderStatus","user":"{A}","oid":1}}', 2),
+        ('{"type":"exchangeStatus"}', 2),
+        (f'{{"type":"spotClearinghouseState","user":"{A}"}}', 2),
+        (f'{{"type":"portfolio","user":"{A}"}}', 20),
+        ('{"type":"recentTrades","coin":"BTC"}', 20),
+        ('{"type":"candleSnapshot","req":{"coin":"BTC","interval":"1m","startTime":0,"endTime":1}}', 20),
         (f'{{"type":"userRole","user":"{A}"}}', 60),
         (f'{{"type":"openOrders","user":"{A}"}}', 20),
         (f'{{"type":"userFills","user":"{A}"}}', 20),
@@ -166,6 +178,8 @@ def test_a_full_page_of_fills_weighs_a_hundred_more() -> None:
     fills = read_request(f'{{"type":"userFills","user":"{A}"}}'.encode())
     assert Answerer.extra_weight(fills, [None] * PAGE) == 100
     assert Answerer.extra_weight(read_request(b'{"type":"meta"}'), [None] * PAGE) == 0
+    candles = read_request(b'{"type":"candleSnapshot","req":{"coin":"BTC","interval":"1m","startTime":0}}')
+    assert Answerer.extra_weight(candles, [None] * 5_000) == 83
 
 
 def trading_desk(blocks: int, fills_per_block: int = 3) -> Desk:

@@ -81,7 +81,7 @@ def _month(time_ms: int) -> tuple[int, int]:
 
 @dataclass(slots=True)
 class Candle:
-    """One interval of one coin; `volume` is in units of the coin."""
+    """One interval of one coin; `volume` is in units of the coin, `notional` in its quote."""
 
     start_ms: int
     open: Decimal
@@ -89,6 +89,7 @@ class Candle:
     low: Decimal
     close: Decimal
     volume: Decimal
+    notional: Decimal
     trades: int
 
     def join(self, later: Candle) -> None:
@@ -97,6 +98,7 @@ class Candle:
         self.low = min(self.low, later.low)
         self.close = later.close
         self.volume += later.volume
+        self.notional += later.notional
         self.trades += later.trades
 
 
@@ -113,12 +115,13 @@ class CoinCandles:
         start = time_ms - time_ms % _MINUTE_MS
         if minute is None or minute.start_ms != start:
             self._close_minute()
-            self._minute = Candle(start, px, px, px, px, sz, 1)
+            self._minute = Candle(start, px, px, px, px, sz, px * sz, 1)
             return
         minute.high = max(minute.high, px)
         minute.low = min(minute.low, px)
         minute.close = px
         minute.volume += sz
+        minute.notional += px * sz
         minute.trades += 1
 
     def _close_minute(self) -> None:
@@ -165,6 +168,6 @@ def _without_gaps(interval: Interval, traded: list[Candle], now_ms: int) -> list
         rows.append(candle)
         empty = interval.end_of(candle.start_ms)
         while empty < following:
-            rows.append(Candle(empty, candle.close, candle.close, candle.close, candle.close, ZERO, 0))
+            rows.append(Candle(empty, candle.close, candle.close, candle.close, candle.close, ZERO, ZERO, 0))
             empty = interval.end_of(empty)
     return rows

@@ -8,17 +8,19 @@ import msgspec
 
 from .accounts import AccountInfo
 from .base import Address, Info
+from .fees import FeeInfo
 from .fills import FillInfo
 from .listings import ListingInfo
 from .orders import OrderInfo
 from .prices import PriceInfo
+from .status import StatusInfo
 
 __all__ = ["NOT_JSON", "UNREADABLE", "Address", "AnyInfo", "Info", "UnreadableRequestError", "read_request"]
 
 UNREADABLE: Final = "Failed to deserialize the JSON body into the target type"
 NOT_JSON: Final = "Failed to parse the request body as JSON"
 
-AnyInfo = ListingInfo | PriceInfo | AccountInfo | OrderInfo | FillInfo
+AnyInfo = ListingInfo | PriceInfo | AccountInfo | OrderInfo | FillInfo | FeeInfo | StatusInfo
 
 _decoder: Final = msgspec.json.Decoder(AnyInfo)
 

@@ -1,0 +1,24 @@
+"""Requests about what an address trades and pays."""
+
+from __future__ import annotations
+
+from .base import ForUser
+
+
+class UserFees(ForUser, frozen=True):
+    """Fee rates and daily volumes."""
+
+
+class UserRateLimit(ForUser, frozen=True):
+    """How many actions an address has sent and may send."""
+
+
+class Portfolio(ForUser, frozen=True):
+    """Account value, PnL and volume over a day, a week, a month and all time."""
+
+
+class Referral(ForUser, frozen=True):
+    """Who referred an address, and what it earned by referring others."""
+
+
+FeeInfo = UserFees | UserRateLimit | Portfolio | Referral
