@@ -62,14 +62,14 @@ def test_an_ip_that_uses_nothing_may_be_forgotten() -> None:
 
 def resting_and_cancelled(desk: Desk, address: str, count: int) -> None:
     for _ in range(count):
-        order = desk.buy(address, "1", "100")
+        order = desk.buy(address, "1", "10000")
         desk.block(lambda exchange, oid=order.oid: exchange.cancel(address, oid))  # type: ignore[misc]
 
 
 def test_an_unnamed_wallet_keeps_the_venues_horizon_and_never_loses_an_open_order() -> None:
     desk = Desk()
     desk.exchange.state.account(A).house = True
-    kept = desk.buy(A, "1", "100")
+    kept = desk.buy(A, "1", "10000")
     resting_and_cancelled(desk, A, ORDER_HORIZON + 10)
     records = desk.ledger.of(A)
     assert len(records.orders) == ORDER_HORIZON
@@ -81,7 +81,7 @@ def test_past_the_limit_the_oldest_finished_orders_of_named_wallets_go_and_are_c
     desk = Desk()
     desk.ledger = desk.exchange.state.ledger = Ledger(limit=5)
     desk.fund(A)
-    kept = desk.buy(A, "1", "100")
+    kept = desk.buy(A, "1", "10000")
     resting_and_cancelled(desk, A, 10)
     assert len(desk.ledger.of(A).orders) <= 6
     assert kept.oid in desk.ledger.of(A).orders

@@ -22,7 +22,9 @@ START = {"BTC": 66650, "@142": 66640, "xyz:CL": 71}
 def check_invariants(state: ExchangeState) -> None:
     for coin, book in state.books.items():
         dex = state.universe.get(coin).dex
-        assert sum(account.on(dex).szi(coin) for account in state.accounts.values()) == 0
+        sizes = [account.on(dex).szi(coin) for account in state.accounts.values()]
+        assert sum(sizes) == 0
+        assert sum(max(szi, Decimal(0)) for szi in sizes) == state.open_interest[coin]
         bid, ask = book.best_px(Side.BUY), book.best_px(Side.SELL)
         assert bid is None or ask is None or bid < ask
     for dex, deposited in state.perp_deposits.items():

@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .orders import Order
 
 ZERO: Final = Decimal(0)
@@ -97,6 +99,15 @@ class Account:
     isolated: set[str] = field(default_factory=set)
     """Coins on which new positions are isolated."""
     open_orders: dict[int, Order] = field(default_factory=dict)
+    """What rests in the books, by oid."""
+    waiting: dict[int, Order] = field(default_factory=dict)
+    """Trigger orders whose price has not come, by oid. They take no margin."""
+    held_back: dict[int, Order] = field(default_factory=dict)
+    """Children whose parent is not filled, by oid. Shown only under their parent."""
+    volume: Decimal = ZERO
+    """Notional traded so far: it widens the limit of open orders and allows scheduled cancels."""
+    builders: dict[str, int] = field(default_factory=dict)
+    """The most, in tenths of a basis point, that the wallet lets a builder take."""
     abstraction: Abstraction = Abstraction.DISABLED
     staked: Decimal = ZERO
     keeps_dust: bool = False
@@ -105,6 +116,11 @@ class Account:
     def is_unified(self) -> bool:
         """Tell whether perp collateral lies in the spot balance."""
         return self.abstraction in {Abstraction.UNIFIED, Abstraction.PORTFOLIO}
+
+    def all_open(self) -> Iterator[Order]:
+        """Yield what the venue calls open orders: those in the books, then the trigger orders that wait."""
+        yield from self.open_orders.values()
+        yield from self.waiting.values()
 
     def on(self, dex: str) -> MarginAccount:
         """Return the margin account of a dex, made at first use."""

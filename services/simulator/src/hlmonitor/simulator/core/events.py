@@ -44,6 +44,8 @@ class Fill:
     cloid: str | None = None
     liquidation: LiquidationMark | None = None
     twap_id: int | None = None
+    builder_fee: Decimal | None = None
+    """The builder's part of `fee`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,22 @@ class TwapStatus(StrEnum):
     ACTIVATED = "activated"
     FINISHED = "finished"
     TERMINATED = "terminated"
+    WAITING = "waitingForTrigger"
+    STOPPED = "stopped"
+    ERROR = "error"
+
+    @property
+    def is_live(self) -> bool:
+        """Tell whether slices may still come."""
+        return self in {TwapStatus.ACTIVATED, TwapStatus.WAITING}
+
+
+@dataclass(frozen=True, slots=True)
+class TwapTrigger:
+    """The mark price from which a TWAP starts: at or above it, or at or below it."""
+
+    px: Decimal
+    above: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +126,18 @@ class TwapState:
     reduce_only: bool
     randomize: bool
     timestamp: int
+    stop_px: Decimal | None = None
+    trigger: TwapTrigger | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TwapUpdate:
-    """A row of the TWAP history; `time_s` is in seconds, as on the venue."""
+    """A row of the TWAP history; `time_s` is in seconds, as on the venue. `description` says what an error was."""
 
     time_s: int
     state: TwapState
     status: TwapStatus
+    description: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .entry import OrderEntry
 from .events import Block
 from .instruments import MAIN_DEX
 from .liquidation import Liquidator
 from .margin import Margin
 from .matching import Matcher
-from .orders import Order, OrderRequest, Status, Tif
-from .precision import round_px
+from .orders import Grouping, Order, OrderRequest, Status
 from .roles import Roles
+from .schedule import CancelSchedule
 from .state import ExchangeConfig, ExchangeState
 from .transfers import Transfers
+from .triggers import TriggerDesk
 from .twap import Twap, TwapDesk, TwapRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from decimal import Decimal
 
     from .instruments import Universe
@@ -31,8 +32,10 @@ class Exchange:
         self.state = ExchangeState(universe, config, ledger, genesis_ms)
         self.margin = Margin(self.state)
         matcher = Matcher(self.state, self.margin)
-        self._matcher = matcher
-        self.twaps = TwapDesk(self.state, self.margin, matcher)
+        self.triggers = TriggerDesk(self.state, self.margin, matcher)
+        self._entry = OrderEntry(self.state, matcher, self.triggers)
+        self.schedule = CancelSchedule(self.state, self._entry)
+        self.twaps = TwapDesk(self.state, matcher)
         self._liquidator = Liquidator(self.state, self.margin, matcher)
         self.roles = Roles(self.state)
         self.transfers = Transfers(self.state, self.margin, self.roles)
@@ -42,78 +45,83 @@ class Exchange:
         last = self.state.block
         self.state.block = Block(last.number + 1, max(now_ms, last.time_ms + 1))
         self.state.tx_hash = None
+        self.schedule.run()
 
     def end_block(self) -> Block:
-        """Run what the exchange does by itself (TWAP slices, liquidations) and return the block."""
+        """Run what the exchange does by itself (triggers, TWAP slices, liquidations) and return the block."""
         self.state.tx_hash = None
+        self.triggers.run()
         self.twaps.run()
         self._liquidator.run()
+        self.triggers.settle_links()
         return self.state.block
 
-    def place(self, address: str, *requests: OrderRequest) -> list[Order]:
-        """Send orders in one transaction: they share a hash. The orders returned are live objects."""
-        return self._place(address, requests, self.state.new_hash())
+    def place(self, address: str, *requests: OrderRequest, grouping: Grouping = Grouping.NONE) -> list[Order]:
+        """Send orders in one transaction: they share a hash. The orders returned are live objects.
 
-    def _place(self, address: str, requests: Sequence[OrderRequest], tx_hash: str) -> list[Order]:
-        state = self.state
-        state.account(address)
-        orders = []
-        for request in requests:
-            order = Order(
-                oid=state.new_oid(),
-                address=address,
-                coin=request.coin,
-                side=request.side,
-                limit_px=self._limit_px(request),
-                orig_sz=request.sz,
-                remaining=request.sz,
-                tif=Tif.MARKET if request.px is None else request.tif,
-                reduce_only=request.reduce_only,
-                cloid=request.cloid,
-                placed_ms=state.now_ms,
-                tx_hash=tx_hash,
-            )
-            state.ledger.record_order(order)
-            self._matcher.submit(order)
-            orders.append(order)
-        return orders
+        Raises:
+            RefusedError: the venue would answer with an error instead of orders.
+        """
+        return self._entry.place(address, requests, grouping)
 
-    def _limit_px(self, request: OrderRequest) -> Decimal:
-        instrument = self.state.universe.get(request.coin)
-        if request.px is not None:
-            return request.px
-        bound = self.state.mark(request.coin) * (1 + self.state.config.market_slippage * request.side.sign)
-        return round_px(instrument, bound)
-
-    def cancel(self, address: str, *oids: int) -> int:
-        """Cancel resting orders; return how many there were."""
-        open_orders = self.state.account(address).open_orders
-        found = [open_orders[oid] for oid in oids if oid in open_orders]
-        if found:
-            self.state.new_hash()
-        for order in found:
-            self.state.unrest(order, Status.CANCELED)
-        return len(found)
+    def cancel(self, address: str, *names: int | str) -> int:
+        """Cancel open orders by oid or cloid; return how many there were."""
+        return self._entry.cancel(address, names)
 
     def cancel_all(self, address: str) -> int:
-        """Cancel everything that rests for an address, TWAPs excepted."""
-        return self.cancel(address, *self.state.account(address).open_orders)
+        """Cancel everything open of an address, TWAPs excepted."""
+        return self.cancel(address, *(order.oid for order in self.state.account(address).all_open()))
 
-    def modify(self, address: str, oid: int, request: OrderRequest) -> Order | None:
-        """Replace a resting order: a new oid under the same cloid. None when it no longer rests.
+    def modify(self, address: str, name: int | str, request: OrderRequest) -> Order | None:
+        """Replace an open order: a new oid under the same cloid. None when it is not open any more."""
+        return self.batch_modify(address, (name, request))[0]
 
-        As on the venue the new order's status precedes the old one's `canceled`; the old order leaves the
-        book first, so that it neither matches nor reserves margin.
+    def batch_modify(self, address: str, *changes: tuple[int | str, OrderRequest]) -> list[Order | None]:
+        """Replace open orders in one transaction; None for each that is not open any more."""
+        return self._entry.modify(address, changes)
+
+    def schedule_cancel(self, address: str, time_ms: int | None) -> None:
+        """Cancel everything open of an address at a time, or (None) not; raise RefusedError."""
+        self.state.account(address)
+        self.schedule.set(address, time_ms)
+
+    def withdraw_orders(
+        self, status: Status, *, address: str | None = None, coin: str | None = None, dex: str | None = None
+    ) -> int:
+        """Cancel, in the exchange's own name, what is open: of one wallet, of a coin, of a dex' perps, or of all three.
+
+        `status` says why; return how many orders there were.
         """
-        old = self.state.account(address).open_orders.get(oid)
-        if old is None:
-            return None
-        updates, tx_hash = self.state.block.order_updates, self.state.new_hash()
-        self.state.unrest(old, Status.CANCELED)
-        canceled = updates.pop()
-        new = self._place(address, (request,), tx_hash)[0]
-        updates.append(canceled)
-        return new
+        state = self.state
+        accounts = state.accounts.values() if address is None else (state.account(address),)
+        orders = [
+            order
+            for account in accounts
+            for order in (*account.all_open(), *account.held_back.values())
+            if coin in {None, order.coin} and (dex is None or self._is_perp_of(dex, order.coin))
+        ]
+        return self._entry.withdraw(orders, status)
+
+    def _is_perp_of(self, dex: str, coin: str) -> bool:
+        instrument = self.state.universe.get(coin)
+        return not instrument.is_spot and instrument.dex == dex
+
+    def delist(self, coin: str) -> None:
+        """End trading in a coin: its orders are cancelled, new ones rejected, TWAPs end with an error."""
+        self.state.delisted[self.state.universe.get(coin).coin] = None
+        self.withdraw_orders(Status.DELISTED_CANCELED, coin=coin)
+
+    def set_open_interest_cap(self, coin: str, notional: Decimal | None) -> None:
+        """Limit the open interest of a coin to a notional value, or (None) not."""
+        coin = self.state.universe.get(coin).coin
+        if notional is None:
+            self.state.caps.pop(coin, None)
+        else:
+            self.state.caps[coin] = notional
+
+    def approve_builder(self, address: str, builder: str, tenths_bp: int) -> None:
+        """Let a builder take up to this fee, in tenths of a basis point, from a wallet's orders."""
+        self.state.account(address).builders[builder] = tenths_bp
 
     def start_twap(self, address: str, request: TwapRequest) -> Twap:
         """Start a TWAP for an address."""

@@ -35,10 +35,10 @@ class Liquidator:
         return self._margin.value(account, dex) < self._margin.maintenance(account, dex)
 
     def _liquidate(self, account: Account, dex: str) -> None:
-        for order in list(account.open_orders.values()):
+        for order in list(account.all_open()):
             instrument = self._state.universe.get(order.coin)
             if not instrument.is_spot and instrument.dex == dex:
-                self._state.unrest(order, Status.LIQUIDATED_CANCELED)
+                self._state.withdraw(order, Status.LIQUIDATED_CANCELED)
         for coin in list(account.on(dex).positions):
             self._close(account, dex, coin)
         if not account.on(dex).positions:

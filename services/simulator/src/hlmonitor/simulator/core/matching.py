@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .admission import Admission
 from .orders import Order, Origin, Status, Tif
-from .precision import is_valid_px, is_valid_sz
 from .settlement import Settlement
 
 if TYPE_CHECKING:
@@ -21,49 +21,23 @@ class Matcher:
     def __init__(self, state: ExchangeState, margin: Margin) -> None:
         self._state = state
         self._margin = margin
+        self.admission = Admission(state, margin)
         self._settlement = Settlement(state)
 
     def submit(self, order: Order) -> None:
         """Check an order, match it, and let the rest of it rest, cancel or be rejected."""
-        refusal = self._refusal(order)
+        refusal = self.admission.refusal(order)
         if refusal is not None:
             self._state.report(order, refusal)
             return
         stopped = self._match(order)
         self._finish(order, stopped)
 
-    def _refusal(self, order: Order) -> Status | None:
-        instrument = self._state.universe.get(order.coin)
-        if not is_valid_px(instrument, order.limit_px) or not is_valid_sz(instrument, order.remaining):
-            return Status.TICK_REJECTED
-        if order.origin is not Origin.ORDINARY:
-            return None
-        small = order.remaining * order.limit_px < self._state.config.min_order_ntl
-        if small and not order.reduce_only:
-            return Status.MIN_TRADE_NTL_REJECTED
-        if order.reduce_only and (instrument.is_spot or not self._margin.reducible(order)):
-            return Status.REDUCE_ONLY_REJECTED
-        if order.tif is Tif.ALO and self._meets(order) is not None:
-            return Status.BAD_ALO_PX_REJECTED
-        return self._unfunded(order)
-
-    def _unfunded(self, order: Order) -> Status | None:
-        account = self._state.accounts[order.address]
-        if self._state.universe.get(order.coin).is_spot:
-            return None if self._margin.affords(account, order) else Status.INSUFFICIENT_SPOT_BALANCE_REJECTED
-        if order.reduce_only or self._margin.covers(account, order, order.limit_px):
-            return None
-        return Status.PERP_MARGIN_REJECTED
-
-    def _meets(self, order: Order) -> Order | None:
-        best = self._state.books[order.coin].best(order.side.opposite)
-        return best if best is not None and order.crosses(best.limit_px) else None
-
     def _match(self, taker: Order) -> Status | None:
         """Match until nothing crosses; return the status that stopped a reduce-only taker early."""
         touched: dict[str, None] = {taker.address: None}
         stopped: Status | None = None
-        while taker.remaining > 0 and (maker := self._meets(taker)) is not None:
+        while taker.remaining > 0 and (maker := self.admission.meets(taker)) is not None:
             spoiled = self._spoiled(maker, taker)
             if spoiled is not None:
                 self._state.unrest(maker, spoiled)
@@ -84,6 +58,8 @@ class Matcher:
     def _spoiled(self, maker: Order, taker: Order) -> Status | None:
         if maker.address == taker.address:
             return Status.SELF_TRADE_CANCELED
+        if self.admission.is_aggressive_at_cap(maker):
+            return Status.OPEN_INTEREST_CAP_CANCELED
         if maker.reduce_only:
             return None if self._margin.reducible(maker) else Status.REDUCE_ONLY_CANCELED
         if self._state.universe.get(maker.coin).is_spot:
@@ -119,6 +95,9 @@ class Matcher:
         account = self._state.accounts[address]
         if account.house:
             return
-        for order in list(account.open_orders.values()):
+        for order in list(account.all_open()):
             if order.reduce_only and order.coin == coin and not self._margin.reducible(order):
-                self._state.unrest(order, Status.REDUCE_ONLY_CANCELED)
+                was_sibling = any(sibling.filled for sibling in order.siblings)
+                self._state.withdraw(
+                    order, Status.SIBLING_FILLED_CANCELED if was_sibling else Status.REDUCE_ONLY_CANCELED
+                )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .accounts import MICRO, ZERO, Account
 from .events import Fill, LiquidationMark, Trade
@@ -15,6 +15,8 @@ from .positions import Positions
 if TYPE_CHECKING:
     from .instruments import Instrument
     from .state import ExchangeState
+
+_TENTH_BP: Final = Decimal("0.00001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class _Effect:
     pnl: Decimal
     fee: Decimal
     fee_token: str
+    builder_fee: Decimal | None = None
 
 
 def perp_dir(start: Decimal, side: Side, sz: Decimal, *, liquidated: bool = False) -> str:
@@ -99,16 +102,35 @@ class Settlement:
             order.cloid,
             match.liquidation,
             order.twap_id,
+            effect.builder_fee,
         )
 
     def _apply_perp(self, match: _Match, order: Order, account: Account, *, crossed: bool) -> _Effect:
         state, dex = self._state, match.instrument.dex
         delta = match.sz * order.side.sign
-        fee = (match.px * match.sz * self._perp_rate(account, dex, crossed=crossed)).quantize(MICRO)
+        notional = match.px * match.sz
+        account.volume += notional
+        fee = (notional * self._perp_rate(account, dex, crossed=crossed)).quantize(MICRO)
+        builder_fee = self._builder_fee(order, notional, match.instrument.quote, MICRO)
+        if builder_fee is not None:
+            fee += builder_fee
         moved = self._positions.apply(account, match.instrument, delta, match.px, fee)
         state.perp_fees[dex] = state.perp_fees.get(dex, ZERO) + fee
         text = perp_dir(moved.start, order.side, match.sz, liquidated=order.origin is Origin.LIQUIDATION)
-        return _Effect(moved.start, text, moved.pnl, fee, state.universe.token_by_index[match.instrument.quote].name)
+        token = state.universe.token_by_index[match.instrument.quote]
+        return _Effect(moved.start, text, moved.pnl, fee, token.name, builder_fee)
+
+    def _builder_fee(self, order: Order, notional: Decimal, token: int, unit: Decimal) -> Decimal | None:
+        """Return the builder's part of a fee, in whole units, and put it to what that builder may claim.
+
+        Of spot orders builders get something of sells only: a buy's fee is in the bought token.
+        """
+        if order.builder is None:
+            return None
+        fee = (notional * order.builder.tenths_bp * _TENTH_BP).quantize(unit)
+        key = (order.builder.address, token)
+        self._state.builder_fees[key] = self._state.builder_fees.get(key, ZERO) + fee
+        return fee
 
     def _perp_rate(self, account: Account, dex: str, *, crossed: bool) -> Decimal:
         fees = self._state.config.fees
@@ -123,7 +145,8 @@ class Settlement:
         base, quote = account.balance(instrument.base), account.balance(instrument.quote)
         start, notional = base.total, match.px * match.sz
         rate = state.config.fees.spot_taker if crossed else state.config.fees.spot_maker
-        pnl = ZERO
+        account.volume += notional
+        pnl, builder_fee = ZERO, None
         if order.side is Side.BUY:
             token, text = state.universe.token_by_index[instrument.base], "Buy"
             fee = self._token_amount(match.sz * rate, token.wei_decimals)
@@ -133,13 +156,15 @@ class Settlement:
         else:
             token, text = state.universe.token_by_index[instrument.quote], "Sell"
             fee = self._token_amount(notional * rate, token.wei_decimals)
+            builder_fee = self._builder_fee(order, notional, token.index, Decimal(1).scaleb(-token.wei_decimals))
+            fee += builder_fee or ZERO
             cost = self._token_amount(base.entry_ntl * match.sz / start, 6) if start > 0 else ZERO
             pnl = notional - cost
             base.total -= match.sz
             base.entry_ntl -= cost
             quote.total += notional - fee
         state.token_fees[token.index] = state.token_fees.get(token.index, ZERO) + fee
-        return _Effect(start, text, pnl, fee, token.name)
+        return _Effect(start, text, pnl, fee, token.name, builder_fee)
 
     @staticmethod
     def _token_amount(amount: Decimal, decimals: int) -> Decimal:

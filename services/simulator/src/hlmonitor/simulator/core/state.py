@@ -15,6 +15,7 @@ from .events import Block, OrderUpdate, Trade
 from .instruments import USDC
 from .ledger_updates import LedgerUpdate
 from .orders import ZERO_HASH, Order, Origin, Side, Status
+from .trigger_book import TriggerBook
 
 if TYPE_CHECKING:
     from .instruments import Instrument, Token, Universe
@@ -52,6 +53,13 @@ class ExchangeConfig:
     market_slippage: Decimal = Decimal("0.05")
     twap_slippage: Decimal = Decimal("0.03")
     liquidation_slippage: Decimal = Decimal("0.08")
+    trigger_slippage: Decimal = Decimal("0.1")
+    oracle_band: Decimal = Decimal("0.95")
+    cap_band: Decimal = Decimal("0.01")
+    open_orders: int = 1_000
+    most_open_orders: int = 5_000
+    volume_per_open_order: Decimal = Decimal(5_000_000)
+    scheduled_cancel_volume: Decimal = Decimal(1_000_000)
     default_leverage: int = 20
     fees: Fees = field(default_factory=Fees)
 
@@ -69,12 +77,19 @@ class ExchangeState:
         self.books = {coin: Book() for coin in universe.by_coin}
         self.oracle = {coin: instrument.start_px for coin, instrument in universe.by_coin.items()}
         self.accounts: dict[str, Account] = {}
+        self.trigger_books: dict[str, TriggerBook] = {}
+        self.linked_ends: deque[Order] = deque()
+        """Orders with children or siblings that ended, until those are told."""
+        self.caps: dict[str, Decimal] = {}
+        """Open interest caps in notional; a coin without one has none."""
         self.recent_trades: dict[str, deque[Trade]] = {coin: deque(maxlen=_RECENT_TRADES) for coin in universe.by_coin}
         self.candles: defaultdict[str, CoinCandles] = defaultdict(CoinCandles)
         self.day_ntl = dict.fromkeys(universe.by_coin, ZERO)
         self.day_base = dict.fromkeys(universe.by_coin, ZERO)
         self.perp_fees: dict[str, Decimal] = {}
         self.perp_deposits: dict[str, Decimal] = {}
+        self.builder_fees: dict[tuple[str, int], Decimal] = {}
+        """What builders took so far, by builder and token. It is a part of the fees, waiting to be claimed."""
         self.token_fees: dict[int, Decimal] = {}
         self.token_deposits: dict[int, Decimal] = {}
         self.holders: dict[str, dict[str, Account]] = {coin: {} for coin in universe.by_coin}
@@ -178,9 +193,19 @@ class ExchangeState:
             return oracle
         return max(bid, min(ask, oracle))
 
+    def room(self, coin: str) -> Decimal:
+        """Return how much notional may still be opened in a coin that has a cap."""
+        return self.caps[coin] - self.open_interest[coin] * self.mark(coin)
+
+    def is_at_cap(self, coin: str) -> bool:
+        """Tell whether a coin's open interest has reached its cap."""
+        return coin in self.caps and self.room(coin) <= 0
+
     def report(self, order: Order, status: Status) -> None:
         """Give an order a status at block time, and tell its owner if the order is an ordinary one."""
         order.status, order.status_ms = status, self.block.time_ms
+        if (order.children or order.siblings) and not status.is_live:
+            self.linked_ends.append(order)
         if order.origin is not Origin.ORDINARY:
             return
         self.block.order_updates.append(
@@ -189,7 +214,7 @@ class ExchangeState:
                 order.coin,
                 order.side,
                 order.limit_px,
-                order.remaining,
+                order.shown_sz,
                 order.oid,
                 order.placed_ms,
                 order.orig_sz,
@@ -215,3 +240,31 @@ class ExchangeState:
         self.books[order.coin].remove(order)
         del self.accounts[order.address].open_orders[order.oid]
         self.report(order, status)
+
+    def wait(self, order: Order) -> None:
+        """Let a trigger order wait for its price."""
+        if order.trigger is None:
+            raise ValueError(f"order {order.oid} has no trigger: it can only rest")
+        book = self.trigger_books.setdefault(order.coin, TriggerBook())
+        book.add(order, order.trigger)
+        self.accounts[order.address].waiting[order.oid] = order
+        self.report(order, Status.OPEN)
+
+    def wake(self, order: Order) -> None:
+        """Take a trigger order away from where it waits, without a status."""
+        if order.trigger is None:
+            raise ValueError(f"order {order.oid} has no trigger: it does not wait")
+        del self.accounts[order.address].waiting[order.oid]
+        self.trigger_books[order.coin].remove(order, order.trigger)
+
+    def withdraw(self, order: Order, status: Status) -> None:
+        """Take an open order away with a terminal status, wherever it is: book, trigger book, or behind its parent."""
+        account = self.accounts[order.address]
+        if order.oid in account.open_orders:
+            self.unrest(order, status)
+        elif order.oid in account.waiting:
+            self.wake(order)
+            self.report(order, status)
+        elif account.held_back.pop(order.oid, None) is not None:
+            self.ledger.record_order(order)
+            self.report(order, status)

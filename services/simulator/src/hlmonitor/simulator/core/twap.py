@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 from .accounts import ZERO
 from .events import TwapState, TwapStatus, TwapUpdate
-from .orders import ZERO_HASH, Order, Origin, Side, Tif
+from .orders import ZERO_HASH, Order, Origin, Side, Status, Tif
 from .precision import round_px, round_sz
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from .margin import Margin
+    from .events import TwapTrigger
     from .matching import Matcher
     from .state import ExchangeState
 
 _CATCH_UP: Final = 3
 _MINUTE_MS: Final = 60_000
+_SPREAD_PERCENT: Final = 20
+"""A randomised slice is up to so much smaller or larger than its even share."""
+_DESCRIPTIONS: Final = {
+    Status.PERP_MARGIN_REJECTED: "Insufficient margin to place order.",
+    Status.INSUFFICIENT_SPOT_BALANCE_REJECTED: "Insufficient spot balance.",
+    Status.REDUCE_ONLY_REJECTED: "Reduce only order would increase position.",
+    Status.REJECTED: "Trading is halted.",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class TwapRequest:
-    """What a wallet asks for. `slice_ms` None takes the exchange's own interval."""
+    """What a wallet asks for. `slice_ms` None takes the exchange's own interval.
+
+    With `trigger` nothing is sent until the mark price comes. It ends as soon as the mark price is worse than
+    `stop_px`: above it for a buy, below it for a sell.
+    """
 
     coin: str
     side: Side
@@ -32,6 +45,8 @@ class TwapRequest:
     reduce_only: bool = False
     randomize: bool = False
     slice_ms: int | None = None
+    stop_px: Decimal | None = None
+    trigger: TwapTrigger | None = None
 
 
 @dataclass(slots=True)
@@ -46,47 +61,63 @@ class Twap:
     every_blocks: int
     next_block: int
     done: int = 0
+    target: Decimal = ZERO
+    """What should have been executed by now."""
     executed_sz: Decimal = ZERO
     executed_ntl: Decimal = ZERO
     status: TwapStatus = TwapStatus.ACTIVATED
     ended_ms: int | None = None
 
+    def state(self) -> TwapState:
+        """Return what the history shows: progress stays "0.0" while the TWAP is active."""
+        return self._state(ZERO, ZERO) if self.status.is_live else self.progress()
+
     def progress(self) -> TwapState:
-        """Return the TWAP as it stands, with what it executed so far."""
+        """Return the state with what was executed so far, as `twapStates` shows it."""
+        return self._state(self.executed_sz, self.executed_ntl)
+
+    def _state(self, executed_sz: Decimal, executed_ntl: Decimal) -> TwapState:
+        request = self.request
         return TwapState(
             self.twap_id,
             self.address,
-            self.request.coin,
-            self.request.side,
-            self.request.sz,
-            self.executed_sz,
-            self.executed_ntl,
-            max(1, -(-self.request.duration_ms // _MINUTE_MS)),
-            self.request.reduce_only,
-            self.request.randomize,
+            request.coin,
+            request.side,
+            request.sz,
+            executed_sz,
+            executed_ntl,
+            max(1, -(-request.duration_ms // _MINUTE_MS)),
+            request.reduce_only,
+            request.randomize,
             self.started_ms,
+            request.stop_px,
+            request.trigger,
         )
 
-    def state(self) -> TwapState:
-        """Return what the history shows: progress stays "0.0" while the TWAP is active."""
-        progress = self.progress()
-        if self.status is not TwapStatus.ACTIVATED:
-            return progress
-        return replace(progress, executed_sz=ZERO, executed_ntl=ZERO)
+    def is_beyond_stop(self, mark: Decimal) -> bool:
+        """Tell whether the mark price is worse than the one at which to stop."""
+        stop = self.request.stop_px
+        return stop is not None and (mark - stop) * self.request.side.sign > 0
+
+    def is_triggered(self, mark: Decimal) -> bool:
+        """Tell whether the mark price has come from which to start."""
+        trigger = self.request.trigger
+        if trigger is None:
+            return True
+        return mark >= trigger.px if trigger.above else mark <= trigger.px
 
 
 class TwapDesk:
-    """Runs every active TWAP."""
+    """Runs every live TWAP."""
 
-    def __init__(self, state: ExchangeState, margin: Margin, matcher: Matcher) -> None:
+    def __init__(self, state: ExchangeState, matcher: Matcher) -> None:
         self._state = state
-        self._margin = margin
         self._matcher = matcher
         self._next_id = state.now_ms // 1000
         self.active: dict[int, Twap] = {}
 
     def start(self, address: str, request: TwapRequest) -> Twap:
-        """Activate a TWAP; its first slice goes out at the end of this block."""
+        """Start a TWAP. Its first slice goes out at the end of this block, or of the one in which it triggers."""
         state = self._state
         slice_ms = request.slice_ms or state.config.twap_slice_ms
         self._next_id += 1
@@ -99,13 +130,19 @@ class TwapDesk:
             every_blocks=max(1, slice_ms // state.config.block_ms),
             next_block=state.block.number,
         )
+        if not twap.is_triggered(state.mark(request.coin)):
+            twap.status = TwapStatus.WAITING
         self.active[twap.twap_id] = twap
         state.ledger.record_twap(twap)
         self._report(twap)
         return twap
 
+    def of(self, address: str) -> list[Twap]:
+        """Return the live TWAPs of an address, oldest first."""
+        return [twap for twap in self.active.values() if twap.address == address]
+
     def terminate(self, twap_id: int) -> bool:
-        """Stop a TWAP before its end; tell whether it was active."""
+        """Stop a TWAP before its end; tell whether it was live."""
         twap = self.active.get(twap_id)
         if twap is None:
             return False
@@ -113,20 +150,38 @@ class TwapDesk:
         return True
 
     def run(self) -> None:
-        """Send the slices that are due in this block."""
+        """Start, stop and continue what is due in this block."""
         for twap in list(self.active.values()):
-            if twap.next_block > self._state.block.number:
-                continue
-            self._slice(twap)
-            twap.next_block += twap.every_blocks
-            if twap.done >= twap.slices or twap.executed_sz >= twap.request.sz:
-                self._end(twap, TwapStatus.FINISHED)
+            if twap.status is TwapStatus.WAITING:
+                self._wake(twap)
+            if twap.next_block <= self._state.block.number and twap.status is TwapStatus.ACTIVATED:
+                self._continue(twap)
 
-    def _slice(self, twap: Twap) -> None:
+    def _wake(self, twap: Twap) -> None:
+        if twap.is_triggered(self._state.mark(twap.request.coin)):
+            twap.status, twap.next_block = TwapStatus.ACTIVATED, self._state.block.number
+            self._report(twap)
+
+    def _continue(self, twap: Twap) -> None:
+        if twap.is_beyond_stop(self._state.mark(twap.request.coin)):
+            self._end(twap, TwapStatus.STOPPED)
+            return
+        refused = self._slice(twap)
+        twap.next_block += twap.every_blocks
+        if refused is not None:
+            self._end(twap, TwapStatus.ERROR, _DESCRIPTIONS.get(refused, f"Order was rejected: {refused}."))
+        elif twap.done >= twap.slices or twap.executed_sz >= twap.request.sz:
+            self._end(twap, TwapStatus.FINISHED)
+
+    def _slice(self, twap: Twap) -> Status | None:
+        """Send the next slice; return why it was refused, None if it was not."""
         twap.done += 1
         order = self._slice_order(twap)
-        if order.remaining <= 0 or not self._allowed(order):
-            return
+        if order.remaining <= 0:
+            return None
+        refused = self._matcher.admission.slice_refusal(order)
+        if refused is not None:
+            return refused
         start = len(self._state.block.fills)
         self._matcher.submit(order)
         if order.filled:
@@ -135,15 +190,13 @@ class TwapDesk:
             if fill.oid == order.oid:
                 twap.executed_sz += fill.sz
                 twap.executed_ntl += fill.sz * fill.px
+        return None
 
     def _slice_order(self, twap: Twap) -> Order:
         state, request = self._state, twap.request
         instrument = state.universe.get(request.coin)
-        due = request.sz * twap.done / twap.slices - twap.executed_sz
-        most = request.sz * _CATCH_UP / twap.slices
-        last = twap.done >= twap.slices
-        sz = round_sz(instrument, min(request.sz - twap.executed_sz if last else due, most))
         bound = state.mark(request.coin) * (1 + state.config.twap_slippage * request.side.sign)
+        sz = round_sz(instrument, self._due(twap))
         return Order(
             oid=state.new_oid(),
             address=twap.address,
@@ -161,20 +214,31 @@ class TwapDesk:
             twap_id=twap.twap_id,
         )
 
-    def _allowed(self, order: Order) -> bool:
-        account = self._state.accounts[order.address]
-        if self._state.universe.get(order.coin).is_spot:
-            return self._margin.affords(account, order)
-        if order.reduce_only:
-            return bool(self._margin.reducible(order))
-        return self._margin.covers(account, order, order.limit_px)
+    @staticmethod
+    def _due(twap: Twap) -> Decimal:
+        """Return the next slice's size: its share and what earlier slices lack, at most three shares."""
+        request = twap.request
+        if twap.done >= twap.slices:
+            twap.target = request.sz
+        elif request.randomize:
+            twap.target += request.sz * _percent(twap) / 100 / twap.slices
+        else:
+            twap.target = request.sz * twap.done / twap.slices
+        most = request.sz * _CATCH_UP / twap.slices
+        return min(min(twap.target, request.sz) - twap.executed_sz, most)
 
-    def _end(self, twap: Twap, status: TwapStatus) -> None:
+    def _end(self, twap: Twap, status: TwapStatus, description: str | None = None) -> None:
         del self.active[twap.twap_id]
         twap.status, twap.ended_ms = status, self._state.now_ms
-        self._report(twap)
+        self._report(twap, description)
 
-    def _report(self, twap: Twap) -> None:
-        row = TwapUpdate(self._state.now_ms // 1000, twap.state(), twap.status)
+    def _report(self, twap: Twap, description: str | None = None) -> None:
+        row = TwapUpdate(self._state.now_ms // 1000, twap.state(), twap.status, description)
         self._state.block.twap_updates.append(row)
         self._state.ledger.record_twap_row(row)
+
+
+def _percent(twap: Twap) -> int:
+    """Return how large a randomised slice is in percent of its even share: a hash, so that a run can be repeated."""
+    digest = blake2b(f"{twap.twap_id}:{twap.done}".encode(), digest_size=8).digest()
+    return 100 - _SPREAD_PERCENT + int.from_bytes(digest, "big") % (2 * _SPREAD_PERCENT + 1)

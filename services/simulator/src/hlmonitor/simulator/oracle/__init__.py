@@ -20,4 +20,6 @@ The rules, all in exact fractions:
    by size, its PnL belongs to the close leg; a fill without close part leaves its PnL with the open leg.
 6. start_position is the position before the leg's first part, end_position that after its last one; the
    open part of a flip starts at zero, where its close part ends.
+7. A signal is complete unless its order's statuses show no original size (a position's stop or profit): then
+   nobody can tell that all its fills are there.
 """

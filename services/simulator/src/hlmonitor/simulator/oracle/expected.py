@@ -1,4 +1,4 @@
-"""Rules 3 to 6: from the ledger to the list of signals that must exist."""
+"""Rules 3 to 7: from the ledger to the list of signals that must exist."""
 
 from __future__ import annotations
 
@@ -69,7 +69,13 @@ def _judge(result: Expectation, records: Records, name: OrderName, fills: list[F
     else:
         result.orders += 1
         result.fills += len(fills)
-        result.signals += signals_of(name, fills)
+        result.signals += signals_of(name, fills, is_complete=_is_complete(records, name))
+
+
+def _is_complete(records: Records, name: OrderName) -> bool:
+    """Rule 7: of an order whose statuses show no original size nobody can tell that all its fills are there."""
+    order = records.orders.get(name.number)
+    return name.kind != "order" or order is None or order.orig_sz > 0
 
 
 def _ended_ms(records: Records, name: OrderName, fills: list[Fill]) -> int | None:
@@ -78,16 +84,16 @@ def _ended_ms(records: Records, name: OrderName, fills: list[Fill]) -> int | Non
         return records.twaps[name.twap_id or 0].ended_ms
     order = records.orders.get(name.number)
     if order is not None:
-        return None if order.status == "open" else order.status_ms
+        return None if order.is_open else order.status_ms
     return max(fill.time for fill in fills)
 
 
-def signals_of(name: OrderName, fills: Iterable[Fill]) -> list[dict[str, object]]:
+def signals_of(name: OrderName, fills: Iterable[Fill], *, is_complete: bool = True) -> list[dict[str, object]]:
     """Return the signals of one ended order, the close leg first."""
     parts = [part for fill in fills for part in split(fill)]
     parts.sort(key=_place)
     legs = {leg: [part for part in parts if part.leg == leg] for leg in _LEGS}
-    return [_signal(name, leg, found) for leg, found in legs.items() if found]
+    return [_signal(name, leg, found) | {"complete": is_complete} for leg, found in legs.items() if found]
 
 
 def _place(part: Part) -> tuple[int, Fraction, int]:
@@ -114,7 +120,6 @@ def _signal(name: OrderName, leg: str, parts: list[Part]) -> dict[str, object]:
         "price_exact": f"{price.numerator}/{price.denominator}",
         "close_rate": _close_rate(size, first) if leg == "close" else None,
         "kind": name.kind,
-        "complete": True,
         "fills": len(parts),
         "first_fill_time": first.fill.time,
         "last_fill_time": last.fill.time,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hlmonitor.simulator.core.orders import Tif
+from hlmonitor.simulator.core.orders import Origin, Tif, Tpsl
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -54,6 +54,8 @@ def fill_row(fill: Fill) -> dict[str, object]:
             "method": fill.liquidation.method,
         }
     row["feeToken"] = fill.fee_token
+    if fill.builder_fee is not None:
+        row["builderFee"] = amount(fill.builder_fee)
     # Null even for a slice: the id stands beside the fill, not in it.
     row["twapId"] = None
     return row
@@ -118,7 +120,7 @@ def open_order_row(order: Order) -> dict[str, object]:
         "coin": order.coin,
         "side": order.side,
         "limitPx": amount(order.limit_px),
-        "sz": amount(order.remaining),
+        "sz": amount(order.shown_sz),
         "oid": order.oid,
         "timestamp": order.placed_ms,
         "origSz": amount(order.orig_sz),
@@ -131,25 +133,48 @@ def open_order_row(order: Order) -> dict[str, object]:
 
 
 def frontend_order_row(order: Order) -> dict[str, object]:
-    """Write an order with everything that the frontend shows."""
+    """Write an order with everything that the frontend shows.
+
+    A trigger order has no `tif`, and keeps its trigger fields after it triggered (the latter is an assumption).
+    Children are shown while they wait for their parent's fill.
+    """
+    trigger = order.trigger
     return {
         "coin": order.coin,
         "side": order.side,
         "limitPx": amount(order.limit_px),
-        "sz": amount(order.remaining),
+        "sz": amount(order.shown_sz),
         "oid": order.oid,
         "timestamp": order.placed_ms,
-        "triggerCondition": "N/A",
-        "isTrigger": False,
-        "triggerPx": "0.0",
-        "children": [],
-        "isPositionTpsl": False,
+        "triggerCondition": trigger_condition(order),
+        "isTrigger": trigger is not None,
+        "triggerPx": "0.0" if trigger is None else amount(trigger.px),
+        "children": [frontend_order_row(c) for c in order.children if c.is_open] if order.is_open else [],
+        "isPositionTpsl": order.is_position_tpsl,
         "reduceOnly": order.reduce_only,
-        "orderType": "Market" if order.tif is Tif.MARKET else "Limit",
+        "orderType": order_type(order),
         "origSz": amount(order.orig_sz),
-        "tif": order.tif,
+        "tif": order.tif if trigger is None else None,
         "cloid": order.cloid,
     }
+
+
+def trigger_condition(order: Order) -> str:
+    """Write what an order waits for; the price has no trailing zeros here."""
+    if order.trigger is None:
+        return "N/A"
+    word = "above" if order.trigger.is_above(order.side) else "below"
+    return f"Price {word} {amount(order.trigger.px).removesuffix('.0')}"
+
+
+def order_type(order: Order) -> str:
+    """Write the kind of an order as the frontend names it."""
+    if order.trigger is not None:
+        kind = "Stop" if order.trigger.tpsl is Tpsl.STOP_LOSS else "Take Profit"
+        return f"{kind} {'Market' if order.trigger.is_market else 'Limit'}"
+    if order.origin is Origin.TWAP:
+        return "Twap Slice"
+    return "Market" if order.tif in {Tif.MARKET, Tif.LIQUIDATION} else "Limit"
 
 
 def history_row(order: Order) -> dict[str, object]:
@@ -159,6 +184,7 @@ def history_row(order: Order) -> dict[str, object]:
 
 def twap_state_row(state: TwapState) -> dict[str, object]:
     """Write the state of a TWAP."""
+    trigger = state.trigger
     return {
         "coin": state.coin,
         "user": state.address,
@@ -170,16 +196,19 @@ def twap_state_row(state: TwapState) -> dict[str, object]:
         "reduceOnly": state.reduce_only,
         "randomize": state.randomize,
         "timestamp": state.timestamp,
-        "stopPx": None,
-        "trigger": None,
+        "stopPx": None if state.stop_px is None else amount(state.stop_px),
+        "trigger": None if trigger is None else {"px": amount(trigger.px), "above": trigger.above},
     }
 
 
 def twap_history_row(update: TwapUpdate) -> dict[str, object]:
-    """Write a row of the TWAP history; its time is in seconds."""
+    """Write a row of the TWAP history; its time is in seconds, and only an error is described."""
+    status: dict[str, object] = {"status": update.status}
+    if update.description is not None:
+        status["description"] = update.description
     return {
         "time": update.time_s,
         "state": twap_state_row(update.state),
-        "status": {"status": update.status},
+        "status": status,
         "twapId": update.state.twap_id,
     }

@@ -73,7 +73,7 @@ class OpenOrders(_State):
 
     def _resting(self, wanted: Subscription) -> Iterator[Order]:
         account = self._view.exchange.state.accounts.get(wanted.key)
-        for order in () if account is None else account.open_orders.values():
+        for order in () if account is None else account.all_open():
             if wanted.dex == ALL_DEXS or self._is_on(order.coin, wanted.dex):
                 yield order
 

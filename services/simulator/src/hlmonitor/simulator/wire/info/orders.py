@@ -25,7 +25,7 @@ _UNKNOWN_OID: Final = {"status": "unknownOid"}
 
 def _resting(exchange: Exchange, user: str, name: str) -> Iterable[Order]:
     dex, account = dex_named(exchange, name), exchange.state.accounts.get(user.lower())
-    orders = () if account is None else account.open_orders.values()
+    orders = () if account is None else account.all_open()
     return (order for order in orders if exchange.state.universe.get(order.coin).dex == dex.name)
 
 
