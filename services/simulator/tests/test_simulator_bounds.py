@@ -1,7 +1,5 @@
-"""What is bounded: budgets per IP, the ledger's memory, frames held back, slow clients, settings."""
+"""What is bounded: budgets per IP, the ledger's memory, slow clients, settings."""
 
-import random
-from collections import Counter
 from decimal import Decimal
 
 import pytest
@@ -9,14 +7,12 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from hlmonitor.runtime.settings import load_settings
-from hlmonitor.simulator.core.faults import FaultConfig, FaultyLine
 from hlmonitor.simulator.core.ledger import ORDER_HORIZON, Ledger
 from hlmonitor.simulator.core.limits import MINUTE_MS, IpBudget, LimitConfig
 from hlmonitor.simulator.core.orders import Side, Status
 from hlmonitor.simulator.io.config import ServerConfig
 from hlmonitor.simulator.settings import SimulatorSettings
 from hlmonitor.simulator.testing import Desk, request, running, wallet
-from hlmonitor.simulator.wire.frames import Frame, bare_rows
 
 A, B = wallet(0xA), wallet(0xB)
 
@@ -87,32 +83,6 @@ def test_past_the_limit_the_oldest_finished_orders_of_named_wallets_go_and_are_c
     assert kept.oid in desk.ledger.of(A).orders
     assert desk.ledger.dropped > 0
     assert desk.ledger.of(A).truncated
-
-
-def line() -> FaultyLine[Frame]:
-    return FaultyLine(random.Random(1), Counter())
-
-
-def test_faults_never_touch_snapshots_and_replies() -> None:
-    config = FaultConfig(duplicate=1.0, reorder=1.0, split=1.0)
-    frame = bare_rows("trades", [1, 2, 3], live=False)
-    assert line().push(frame, config, 0) == [frame]
-
-
-def test_a_held_frame_is_released_within_the_bound_and_nothing_is_lost() -> None:
-    faulty, config = line(), FaultConfig(reorder=1.0, reorder_ms=50)
-    for number in range(20):
-        assert faulty.push(bare_rows("trades", [number]), config, 0) == []
-    assert faulty.held == 20
-    released = faulty.release(50)
-    assert sorted(frame.entries[0] for frame in released) == sorted(str(n).encode() for n in range(20))
-    assert faulty.held == 0
-
-
-def test_a_split_frame_keeps_its_rows_in_order() -> None:
-    parts = line().push(bare_rows("trades", [1, 2, 3]), FaultConfig(split=1.0), 0)
-    assert len(parts) == 2
-    assert b",".join(b",".join(part.entries) for part in parts) == b"1,2,3"
 
 
 async def test_a_client_that_does_not_read_is_cut() -> None:

@@ -8,7 +8,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from hlmonitor.runtime.settings import load_settings
-from hlmonitor.simulator.core.faults import FaultConfig
+from hlmonitor.simulator.core.faults import FaultBoard
 from hlmonitor.simulator.core.market import MarketConfig
 from hlmonitor.simulator.core.population import PopulationConfig
 from hlmonitor.simulator.core.state import ExchangeConfig
@@ -77,7 +77,7 @@ class Tape:
     def __init__(self) -> None:
         self.frames: list[bytes] = []
 
-    def send(self, frame: Frame, _faults: FaultConfig, _now_ms: int) -> None:
+    def send(self, frame: Frame, _faults: FaultBoard, _now_ms: int, _about: Subscription) -> None:
         self.frames.append(frame.data)
 
 

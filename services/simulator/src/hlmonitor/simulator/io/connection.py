@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from hlmonitor.simulator.core.faults import FaultConfig, FaultyLine
+from hlmonitor.simulator.core.faults import FaultBoard, FaultyLine
 
 if TYPE_CHECKING:
     from hlmonitor.simulator.core.dice import Dice
@@ -41,25 +41,30 @@ class Connection:
         self.closed_by: str | None = None
         self._request = request
         self._stats = stats
-        self._line: FaultyLine[Frame] = FaultyLine(dice, stats.faults)
+        self._line: FaultyLine[Frame] = FaultyLine(dice, stats.faults, ip, stats.connections_opened + 1)
         self._outbox: deque[bytes] = deque()
         self._outbox_frames = outbox_frames
         self._ready = asyncio.Event()
-        self._is_expired = False
+        self._ending: tuple[int, bytes] | None = None
+        self.is_mute = False
+        """Whether it is half-open: the client's end lives, nothing passes either way, and no close comes."""
+        self._mute_until_ms: int | None = None
 
     def users(self) -> list[str]:
         """Return the users of its subscriptions, one entry for each subscription."""
         return [s.user for s in self.subscriptions if s.user is not None]
 
-    def send(self, frame: Frame, faults: FaultConfig, now_ms: int) -> None:
-        """Queue a frame, or what the faults make of it."""
-        for out in self._line.push(frame, faults, now_ms):
+    def send(self, frame: Frame, faults: FaultBoard, now_ms: int, about: Subscription | None = None) -> None:
+        """Queue a frame (`about` is the subscription that it belongs to), or what the faults make of it."""
+        for out in self._line.push(frame, faults, now_ms, about):
             self._queue(out)
 
     def release(self, now_ms: int) -> None:
-        """Queue held frames whose time has come."""
+        """Queue held frames whose time has come; cut a half-open connection whose time is over."""
         for frame in self._line.release(now_ms):
             self._queue(frame)
+        if self.is_mute and self._mute_until_ms is not None and now_ms >= self._mute_until_ms:
+            self.abort("half_open")
 
     def flush(self) -> None:
         """Queue every held frame."""
@@ -67,7 +72,7 @@ class Connection:
             self._queue(frame)
 
     def _queue(self, frame: Frame) -> None:
-        if self.closed_by is not None:
+        if self.closed_by is not None or self.is_mute:
             return
         if len(self._outbox) >= self._outbox_frames:
             self.abort("slow_client")
@@ -91,27 +96,42 @@ class Connection:
     async def write(self) -> None:
         """Send the outbox, in order, until cancelled or expired."""
         loop = asyncio.get_running_loop()
-        while not self._is_expired:
+        while self._ending is None:
             await self._ready.wait()
             self._ready.clear()
             while self._outbox:
-                await self.socket.send_frame(self._outbox[0], WSMsgType.TEXT)
-                self._outbox.popleft()
+                await self.socket.send_frame(self._outbox.popleft(), WSMsgType.TEXT)
                 self.last_sent_ms = int(loop.time() * 1000)
-        await self.socket.close(code=WSCloseCode.OK, message=b"Expired")
+        code, reason = self._ending
+        await self.socket.close(code=code, message=reason)
 
     def expire(self) -> None:
         """End the connection by age: a close frame with 1000 `Expired` after what is queued."""
+        self.end(WSCloseCode.OK, "Expired", "expired")
+
+    def end(self, code: int, reason: str, by: str) -> None:
+        """End the connection with a close frame after what is queued. `by` is what it is counted as."""
         if self.closed_by is None:
-            self.closed_by = "expired"
-            self._stats.closed["expired"] += 1
-            self._is_expired = True
+            self.closed_by = by
+            self._stats.closed[by] += 1
+            self._ending = (code, reason.encode())
             self._ready.set()
 
     @property
-    def is_expired(self) -> bool:
+    def is_ending(self) -> bool:
         """Tell whether its writer is about to send the close frame, or has done so."""
-        return self._is_expired
+        return self._ending is not None
+
+    def mute(self, until_ms: int | None) -> None:
+        """Make it half-open: from now on nothing is sent or read, until it is cut at a venue time or by hand.
+
+        What the client sends stays in its kernel and ours; not even its close is seen. The connection keeps
+        its place in the client's limits, as it does on a server that does not know.
+        """
+        self.is_mute, self._mute_until_ms = True, until_ms
+        self._outbox.clear()
+        if self._request.transport is not None:
+            self._request.transport.pause_reading()
 
     def abort(self, reason: str) -> None:
         """Cut the connection without a close frame: the client sees 1006."""

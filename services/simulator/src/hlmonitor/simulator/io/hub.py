@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from hlmonitor.simulator.core.events import Block
-    from hlmonitor.simulator.core.faults import FaultConfig
+    from hlmonitor.simulator.core.faults import FaultBoard
     from hlmonitor.simulator.core.market import Market
     from hlmonitor.simulator.wire.feeds import Delivery, Source
     from hlmonitor.simulator.wire.frames import Frame
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Listener(Protocol):
     """Whoever frames are sent to: a connection."""
 
-    def send(self, frame: Frame, faults: FaultConfig, now_ms: int, /) -> None:
-        """Take a frame."""
+    def send(self, frame: Frame, faults: FaultBoard, now_ms: int, about: Subscription, /) -> None:
+        """Take a frame of a subscription."""
         ...
 
 
@@ -85,12 +85,12 @@ class Hub:
         self._sources = sources(View(market.exchange, market.ledger, config.feeds))
         self._source_of: dict[str, Source] = {kind: source for source in self._sources for kind in source.kinds}
 
-    def add(self, listener: Listener, subscription: Subscription, faults: FaultConfig) -> None:
+    def add(self, listener: Listener, subscription: Subscription, faults: FaultBoard) -> None:
         """Add a listener, and send it the feed's first frame if it has one."""
         self._heard.add(listener, subscription)
         first = self._source_of[subscription.type].first(subscription)
         if first is not None:
-            listener.send(first, faults, self._market.exchange.state.now_ms)
+            listener.send(first, faults, self._market.exchange.state.now_ms, subscription)
 
     def remove(self, listener: Listener, subscription: Subscription) -> None:
         """Take a listener away."""
@@ -100,18 +100,18 @@ class Hub:
         """Return the number of listeners by feed type."""
         return self._heard.count()
 
-    def publish(self, block: Block, faults: FaultConfig) -> None:
+    def publish(self, block: Block, faults: FaultBoard) -> None:
         """Send everything that a block means to its listeners."""
         for source in self._ordered(faults):
             self._deliver(source.live(block, self._heard), faults, block.time_ms)
 
-    def _ordered(self, faults: FaultConfig) -> list[Source]:
+    def _ordered(self, faults: FaultBoard) -> list[Source]:
         """Return the sources in the order of their frames; a fault puts order statuses before all else."""
         if not faults.status_first:
             return self._sources
         return sorted(self._sources, key=lambda source: "orderUpdates" not in source.kinds)
 
-    def _deliver(self, deliveries: Iterable[Delivery], faults: FaultConfig, now_ms: int) -> None:
+    def _deliver(self, deliveries: Iterable[Delivery], faults: FaultBoard, now_ms: int) -> None:
         for subscription, frame in deliveries:
             for listener in self._heard.to(subscription):
-                listener.send(frame, faults, now_ms)
+                listener.send(frame, faults, now_ms, subscription)

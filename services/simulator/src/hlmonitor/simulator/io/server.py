@@ -7,6 +7,7 @@ import random
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from hlmonitor.simulator.core.faults import FaultBoard
 from hlmonitor.simulator.core.limits import IpBudget
 from hlmonitor.simulator.core.market import Market
 from hlmonitor.simulator.wire.info import Answerer
@@ -55,7 +56,7 @@ class Simulator:
         clock_ms: Callable[[], int] = now_ms,
     ) -> None:
         self.config = server
-        self.faults = server.faults
+        self.faults = FaultBoard(server.faults)
         self.clock_ms = clock_ms
         self.stats = Stats()
         self.clock = BlockClock(server.time, market.exchange.block_ms, clock_ms, warmup_blocks)
@@ -84,6 +85,7 @@ class Simulator:
 
     def step(self, time_ms: int) -> Block:
         """Make one block and queue its frames; cut silent connections."""
+        self.faults.expire(time_ms)
         commands, self._commands = self._commands, []
         after, self._after = self._after, []
         block = self.market.step(time_ms, commands)
@@ -107,7 +109,7 @@ class Simulator:
 
     def cut_silent(self, loop_ms: int) -> None:
         """Cut connections to which nothing was sent for too long; close those that are too old."""
-        for connection in list(self.connections):
+        for connection in [connection for connection in self.connections if not connection.is_mute]:
             if loop_ms - connection.last_sent_ms >= self.config.idle_ms:
                 connection.abort("idle")
             elif loop_ms - connection.opened_ms >= self.config.expire_ms:

@@ -72,7 +72,7 @@ class WebSocketEndpoint:
             async for message in connection.socket:
                 if message.type is WSMsgType.TEXT:
                     self._answer(connection, message.data)
-            if connection.is_expired:
+            if connection.is_ending:
                 await writer
         finally:
             writer.cancel()

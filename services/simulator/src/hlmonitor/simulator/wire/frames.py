@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -17,8 +17,8 @@ _encode: Final = msgspec.json.Encoder().encode
 class Frame:
     """One message. Encoded once, whoever receives it.
 
-    `entries` is empty for frames that cannot be split; `live` marks increments, to which faults may happen
-    (never to snapshots, states and replies). `channel` is what the frame itself says.
+    `entries` is empty for frames that cannot be split; `live` marks increments, in contrast to snapshots,
+    states and replies. `channel` is what the frame itself says.
     """
 
     head: bytes
@@ -38,6 +38,22 @@ class Frame:
     def with_entries(self, entries: Sequence[bytes]) -> Frame:
         """Return the same frame around other entries."""
         return Frame(self.head, tuple(entries), self.tail, self.live, self.channel)
+
+    def joined(self, other: Frame) -> Frame | None:
+        """Return one frame with the rows of both; None if they are of different feeds or cannot be split."""
+        if not (self.entries and other.entries and self.head == other.head and self.tail == other.tail):
+            return None
+        return self.with_entries(self.entries + other.entries)
+
+    def cut(self, choose: Callable[[int], int]) -> Frame:
+        """Return the frame broken off: JSON that does not end, but whole characters."""
+        text = self.data.decode()
+        return Frame(text[: 1 + choose(len(text) - 1)].encode(), live=self.live, channel=self.channel)
+
+    def edited(self, edit: Callable[[bytes], bytes]) -> Frame:
+        """Return the frame with its JSON changed; the same object if the edit leaves it as it is."""
+        data = edit(self.data)
+        return self if data is self.data else Frame(data, live=self.live, channel=self.channel)
 
 
 def message(channel: str, data: object) -> Frame:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from hlmonitor.simulator.io.server import Simulator
 
 Positive = Annotated[int, Meta(ge=1)]
+Duration = Annotated[int, Meta(ge=0)]
+"""Milliseconds of venue time; a scenario file may write them as 20s."""
 Chance = Annotated[float, Meta(ge=0, le=1)]
 S = TypeVar("S")
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from hlmonitor.simulator.wire.requests import Address
 
-from .base import BadInputError, Chance, Positive, ServerCommand
+from .base import BadInputError, Chance, Duration, Positive, ServerCommand
 
 if TYPE_CHECKING:
     from hlmonitor.simulator.io.connection import Connection
@@ -46,12 +46,16 @@ class FaultsBody(ServerCommand, frozen=True):
     split: Chance | None = None
     status_first: bool | None = None
     reorder_ms: Positive | None = None
+    merge: Chance | None = None
+    drop: Chance | None = None
+    truncate: Chance | None = None
+    delay_ms: Duration | None = None
 
     def apply(self, simulator: Simulator) -> object:
         """Change them; tells how they are now."""
         given = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
-        simulator.faults = dataclasses.replace(simulator.faults, **given)
-        return simulator.faults
+        simulator.faults.standing = dataclasses.replace(simulator.faults.standing, **given)
+        return simulator.faults.standing
 
 
 class SpeedBody(ServerCommand, frozen=True):
