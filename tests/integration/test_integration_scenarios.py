@@ -105,7 +105,7 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
             await found.fund(address, "100000000")
         for address in (FLIPPER, PATIENT, REDUCER, SLICER, COMER):
             await found.fund(address)
-        await found.fund(GAMBLER, "2000")
+        await found.fund(GAMBLER, "2200")
         await found.fund(FOREIGNER, "100000", dex="xyz")
         await found.fund(MAKER, "1000000", dex="xyz")
         for address in (SPOTTER, MAKER):

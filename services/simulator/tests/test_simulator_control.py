@@ -158,5 +158,5 @@ async def test_quiesce_ends_all_orders_so_that_everything_is_expected() -> None:
         assert len(expected["signals"]) > 100
         assert len({signal["id"] for signal in expected["signals"]}) == len(expected["signals"])
         fills = server.simulator.market.ledger.fills_total
-        await post(http, "oracle", {"coin": "BTC", "px": "66650"})
+        await post(http, "deposit", {"address": wallets[0], "amount": "1"})
         assert server.simulator.market.ledger.fills_total == fills

@@ -170,7 +170,7 @@ def test_orders_that_outlive_the_timeout_are_set_aside() -> None:
 
 def test_a_liquidated_wallet_and_its_counterparty() -> None:
     desk = Desk()
-    desk.fund(A, 2_000)
+    desk.fund(A, 2_200)
     for address in (B, C):
         desk.fund(address)
     desk.block(lambda exchange: exchange.set_leverage(A, "BTC", 40))

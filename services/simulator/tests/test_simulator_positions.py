@@ -108,7 +108,7 @@ def test_a_spot_order_needs_a_free_balance() -> None:
 
 def test_a_liquidation_closes_at_market_without_order_updates() -> None:
     desk = funded()
-    desk.fund(wallet(9), 2_000)
+    desk.fund(wallet(9), 2_200)
     gambler = wallet(9)
     desk.block(lambda exchange: exchange.set_leverage(gambler, "BTC", 40))
     desk.sell(B, "1", "66000")

@@ -4,7 +4,7 @@ Memory is bounded. Named wallets (whales, and whoever is driven by the control A
 `limit` orders and `limit` fills together; past it the oldest finished ones go first and their wallet is
 marked truncated. Everybody else (market makers, the crowd) keeps what the venue itself serves: the latest
 2,000 orders and 10,000 fills each. What is rare is kept by wallet: 20,000 TWAPs, the latest 10,000 payments
-of funding, the latest 2,000 liquidations and the latest 20,000 other movements of money.
+of funding and the latest 20,000 other movements of money.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from decimal import Decimal
 
-    from .events import Fill, FundingPayment, Liquidation, TwapUpdate
+    from .events import Fill, FundingPayment, TwapUpdate
     from .ledger_updates import LedgerUpdate
     from .orders import Order
     from .twap import Twap
@@ -29,7 +29,6 @@ ORDER_HORIZON: Final = 2_000
 FILL_HORIZON: Final = 10_000
 TWAP_HORIZON: Final = 20_000
 FUNDING_HORIZON: Final = 10_000
-LIQUIDATION_HORIZON: Final = 2_000
 UPDATE_HORIZON: Final = 20_000
 
 
@@ -45,7 +44,6 @@ class Records:
     twaps: dict[int, Twap] = field(default_factory=dict)
     twap_rows: deque[TwapUpdate] = field(default_factory=lambda: deque(maxlen=TWAP_HORIZON))
     fundings: deque[FundingPayment] = field(default_factory=lambda: deque(maxlen=FUNDING_HORIZON))
-    liquidations: deque[Liquidation] = field(default_factory=lambda: deque(maxlen=LIQUIDATION_HORIZON))
     ledger_updates: deque[LedgerUpdate] = field(default_factory=lambda: deque(maxlen=UPDATE_HORIZON))
     truncated: bool = False
     traded_ntl: Decimal = ZERO
@@ -134,10 +132,6 @@ class Ledger:
     def record_funding(self, payment: FundingPayment) -> None:
         """Keep a payment of funding."""
         self._own(payment.address).fundings.append(payment)
-
-    def record_liquidation(self, liquidation: Liquidation) -> None:
-        """Keep a liquidation, of its victim."""
-        self._own(liquidation.address).liquidations.append(liquidation)
 
     def record_update(self, update: LedgerUpdate) -> None:
         """Keep a movement of money."""

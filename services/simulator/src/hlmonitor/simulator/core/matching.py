@@ -52,7 +52,7 @@ class Matcher:
                 self._state.unrest(maker, Status.FILLED)
         if taker.filled:
             for address in touched:
-                self._drop_idle_reduce_only(address, taker.coin)
+                self.drop_idle_reduce_only(address, taker.coin)
         return stopped
 
     def _spoiled(self, maker: Order, taker: Order) -> Status | None:
@@ -91,7 +91,8 @@ class Matcher:
         else:
             state.report(order, Status.MARKET_NO_LIQUIDITY_REJECTED)
 
-    def _drop_idle_reduce_only(self, address: str, coin: str) -> None:
+    def drop_idle_reduce_only(self, address: str, coin: str) -> None:
+        """Cancel the reduce-only orders of a wallet that has no position left for them."""
         account = self._state.accounts[address]
         if account.house:
             return

@@ -55,7 +55,7 @@ class Positions:
 
     @staticmethod
     def _own_cash(account: Account, instrument: Instrument) -> Decimal | None:
-        return ZERO if instrument.coin in account.isolated else None
+        return ZERO if instrument.only_isolated or instrument.coin in account.isolated else None
 
     def _isolated_cash(
         self, account: Account, instrument: Instrument, position: Position, delta: Decimal, px: Decimal, fee: Decimal

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Final
 
-from .accounts import MICRO, ZERO, Account
+from .accounts import MICRO, ZERO, Account, Position
 from .events import Fill, LiquidationMark, Trade
 from .instruments import MAIN_DEX
 from .orders import ZERO_HASH, Order, Origin, Side
@@ -43,10 +43,14 @@ class _Effect:
     builder_fee: Decimal | None = None
 
 
-def perp_dir(start: Decimal, side: Side, sz: Decimal, *, liquidated: bool = False) -> str:
-    """Return the venue's display text for a perp fill."""
-    if liquidated:
-        return f"Liquidated Cross {'Long' if start > 0 else 'Short'}"
+def liquidated_dir(position: Position) -> str:
+    """Return the venue's display text for a fill that liquidates a position, as it is before the fill."""
+    how = "Cross" if position.raw_usd is None else "Isolated"
+    return f"Liquidated {how} {'Long' if position.szi > 0 else 'Short'}"
+
+
+def perp_dir(start: Decimal, side: Side, sz: Decimal) -> str:
+    """Return the venue's display text for an ordinary perp fill."""
     own, other = ("Long", "Short") if side is Side.BUY else ("Short", "Long")
     if start * side.sign >= 0:
         return f"Open {own}"
@@ -114,9 +118,12 @@ class Settlement:
         builder_fee = self._builder_fee(order, notional, match.instrument.quote, MICRO)
         if builder_fee is not None:
             fee += builder_fee
+        text = ""
+        if order.origin is Origin.LIQUIDATION:
+            text = liquidated_dir(account.on(dex).positions[order.coin])
         moved = self._positions.apply(account, match.instrument, delta, match.px, fee)
         state.perp_fees[dex] = state.perp_fees.get(dex, ZERO) + fee
-        text = perp_dir(moved.start, order.side, match.sz, liquidated=order.origin is Origin.LIQUIDATION)
+        text = text or perp_dir(moved.start, order.side, match.sz)
         token = state.universe.token_by_index[match.instrument.quote]
         return _Effect(moved.start, text, moved.pnl, fee, token.name, builder_fee)
 
@@ -172,9 +179,4 @@ class Settlement:
 
     def _publish_trade(self, match: _Match, side: Side, buyer: str, seller: str) -> None:
         state, coin = self._state, match.instrument.coin
-        trade = Trade(coin, side, match.px, match.sz, state.now_ms, match.hash, match.tid, buyer, seller)
-        state.block.trades.append(trade)
-        state.recent_trades[coin].append(trade)
-        state.candles[coin].add(match.px, match.sz, state.now_ms)
-        state.day_ntl[coin] += match.px * match.sz
-        state.day_base[coin] += match.sz
+        state.publish(Trade(coin, side, match.px, match.sz, state.now_ms, match.hash, match.tid, buyer, seller))

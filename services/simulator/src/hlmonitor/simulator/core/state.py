@@ -201,6 +201,14 @@ class ExchangeState:
         """Tell whether a coin's open interest has reached its cap."""
         return coin in self.caps and self.room(coin) <= 0
 
+    def publish(self, trade: Trade) -> None:
+        """Print a trade in public, and count it in the day's volume."""
+        self.block.trades.append(trade)
+        self.recent_trades[trade.coin].append(trade)
+        self.candles[trade.coin].add(trade.px, trade.sz, trade.time)
+        self.day_ntl[trade.coin] += trade.px * trade.sz
+        self.day_base[trade.coin] += trade.sz
+
     def report(self, order: Order, status: Status) -> None:
         """Give an order a status at block time, and tell its owner if the order is an ordinary one."""
         order.status, order.status_ms = status, self.block.time_ms

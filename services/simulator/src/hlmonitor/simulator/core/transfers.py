@@ -25,6 +25,7 @@ from .ledger_updates import (
     SubAccountTransfer,
     Withdraw,
 )
+from .margin import Pool
 
 if TYPE_CHECKING:
     from .accounts import Account
@@ -197,8 +198,8 @@ class Transfers:
         self._state.record(SpotGenesis(self._token_name(token), amount), address)
 
     def free(self, account: Account, dex: str) -> Decimal:
-        """Return what may leave a dex: account value less the margin in use, never below zero."""
-        return max(self._margin.value(account, dex) - self._margin.used(account, dex), ZERO)
+        """Return what may leave a dex: the cross margin less the margin that must stay, never below zero."""
+        return self._margin.transferable(Pool(account, dex))
 
     def _check_token(self, token: int) -> None:
         if all(known.index != token for known in self._state.universe.tokens):

@@ -55,12 +55,16 @@ def name_of(fill: Fill) -> OrderName:
     if fill.twap_id is not None:
         number = _hashed(f"twap:{fill.address}:{fill.twap_id}")
         return OrderName(fill.address, fill.coin, number, "twap", fill.twap_id)
-    system = system_kind(fill.dir)
+    system = "liquidation" if _is_liquidated(fill) else system_kind(fill.dir)
     if system is not None:
         number = _hashed(f"system:{fill.address}:{fill.coin}:{fill.oid}:{fill.time}")
         return OrderName(fill.address, fill.coin, number, system)
     kind = "order" if fill.dir in _ORDINARY_DIRS else "unknown"
     return OrderName(fill.address, fill.coin, fill.oid, kind)
+
+
+def _is_liquidated(fill: Fill) -> bool:
+    return fill.liquidation is not None and fill.liquidation.liquidated_user == fill.address
 
 
 def _hashed(name: str) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hlmonitor.simulator.core.accounts import ZERO
 from hlmonitor.simulator.core.orders import Side
+from hlmonitor.simulator.core.tiers import table_of
 
 from .rows import amount
 
@@ -14,17 +14,15 @@ if TYPE_CHECKING:
 
     from hlmonitor.simulator.core.exchange import Exchange
     from hlmonitor.simulator.core.instruments import Dex, Instrument, Token
+    from hlmonitor.simulator.core.tiers import MarginTable
 
 
 def meta(exchange: Exchange, dex: Dex) -> dict[str, object]:
     """Write the universe of a perp dex. Delisted coins stay in place, marked."""
-    leverages = sorted({i.max_leverage for i in dex.instruments})
+    tables = {table.id: table for table in map(table_of, dex.instruments)}
     return {
         "universe": [_asset_row(i, delisted=i.coin in exchange.state.delisted) for i in dex.instruments],
-        "marginTables": [
-            (most, {"description": "", "marginTiers": [{"lowerBound": "0.0", "maxLeverage": most}]})
-            for most in leverages
-        ],
+        "marginTables": [(number, _margin_table(tables[number])) for number in sorted(tables)],
         "collateralToken": dex.collateral,
     }
 
@@ -34,7 +32,7 @@ def _asset_row(instrument: Instrument, *, delisted: bool) -> dict[str, object]:
         "szDecimals": instrument.sz_decimals,
         "name": instrument.coin,
         "maxLeverage": instrument.max_leverage,
-        "marginTableId": instrument.max_leverage,
+        "marginTableId": table_of(instrument).id,
     }
     if instrument.only_isolated:
         row["onlyIsolated"] = True
@@ -43,6 +41,11 @@ def _asset_row(instrument: Instrument, *, delisted: bool) -> dict[str, object]:
     if instrument.margin_mode is not None:
         row["marginMode"] = instrument.margin_mode
     return row
+
+
+def _margin_table(table: MarginTable) -> dict[str, object]:
+    tiers = [{"lowerBound": amount(tier.lower_bound), "maxLeverage": tier.max_leverage} for tier in table.tiers]
+    return {"description": table.description, "marginTiers": tiers}
 
 
 def perp_dexs(exchange: Exchange) -> list[dict[str, object] | None]:
@@ -95,11 +98,9 @@ def perp_context(exchange: Exchange, instrument: Instrument) -> dict[str, object
     state, coin = exchange.state, instrument.coin
     book = state.books[coin]
     bid, ask, mid = book.best_px(Side.BUY), book.best_px(Side.SELL), book.mid()
-    held = (account.on(instrument.dex).szi(coin) for account in state.accounts.values())
-    interest = sum((szi for szi in held if szi > 0), ZERO)
     return {
         "funding": "0.0000125",
-        "openInterest": amount(interest),
+        "openInterest": amount(state.open_interest[coin]),
         "prevDayPx": amount(instrument.start_px),
         "dayNtlVlm": amount(state.day_ntl[coin]),
         "premium": None if mid is None else "0.0",
