@@ -14,7 +14,7 @@ Hash = Annotated[str, Meta(pattern="^0x[0-9a-f]{64}$")]
 Cloid = Annotated[str, Meta(pattern="^0x[0-9a-f]{32}$")]
 Coin = Annotated[str, Meta(min_length=1)]
 Count = Annotated[int, Meta(ge=0)]
-Id = Annotated[int, Meta(ge=0, lt=2**63)]
+Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Millis = Annotated[int, Meta(ge=1_500_000_000_000, lt=3_000_000_000_000)]
 Seconds = Annotated[int, Meta(ge=1_500_000_000, lt=3_000_000_000)]
 

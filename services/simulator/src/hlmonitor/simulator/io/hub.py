@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Protocol
 
 from hlmonitor.simulator.wire.feeds import View, sources
@@ -34,10 +34,15 @@ class Listeners:
     def __init__(self) -> None:
         self._listeners: dict[Subscription, dict[Listener, None]] = {}
         self._by_key: dict[tuple[str, str], tuple[Subscription, ...]] = {}
+        self._kinds: Counter[str] = Counter()
 
     def __contains__(self, subscription: Subscription) -> bool:
         """Tell whether a subscription has listeners."""
         return subscription in self._listeners
+
+    def any(self, kind: str) -> bool:
+        """Tell whether anything of a type is listened to."""
+        return self._kinds[kind] > 0
 
     def of(self, kind: str, key: str = "") -> Sequence[Subscription]:
         """Return the subscriptions of a type about a user or coin, oldest first."""
@@ -53,6 +58,7 @@ class Listeners:
             index = (subscription.type, subscription.key)
             self._listeners[subscription] = {}
             self._by_key[index] = (*self._by_key.get(index, ()), subscription)
+            self._kinds[subscription.type] += 1
         self._listeners[subscription][listener] = None
 
     def remove(self, listener: Listener, subscription: Subscription) -> None:
@@ -64,6 +70,7 @@ class Listeners:
         if not listeners:
             index = (subscription.type, subscription.key)
             del self._listeners[subscription]
+            self._kinds[subscription.type] -= 1
             self._by_key[index] = tuple(other for other in self._by_key[index] if other != subscription)
             if not self._by_key[index]:
                 del self._by_key[index]

@@ -123,6 +123,7 @@ _COIN: Final = _Spec(coin=_Coin.ANY)
 
 SPECS: Final[Mapping[str, _Spec]] = {
     "allMids": _Spec(options={"dex": _Option(None, _is_dex)}),
+    "notification": _USER,
     "twapStates": _USER_ON_DEX,
     "clearinghouseState": _USER_ON_DEX,
     "openOrders": _Spec(user=True, options={"dex": _Option(MAIN_DEX, _is_dex_or_all)}),
@@ -139,6 +140,8 @@ SPECS: Final[Mapping[str, _Spec]] = {
     "orderUpdates": _USER,
     "userEvents": _USER,
     "userFills": _Spec(user=True, options={"aggregateByTime": _Option(default=False, check=_is_bool)}),
+    "userFundings": _USER,
+    "userNonFundingLedgerUpdates": _USER,
     "activeAssetCtx": _COIN,
     "userTwapSliceFills": _USER,
     "userTwapHistory": _USER,

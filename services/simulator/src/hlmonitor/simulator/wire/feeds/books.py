@@ -9,7 +9,7 @@ from hlmonitor.simulator.wire import frames
 from hlmonitor.simulator.wire.books import LEVELS, Rounding, bbo, l2_book
 from hlmonitor.simulator.wire.rows import candle_row, trade_row
 
-from .source import grouped, listened
+from .source import listened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,8 +38,7 @@ class Trades:
 
     def live(self, block: Block, heard: Heard) -> Iterator[Delivery]:
         """Yield the block's trades by coin."""
-        by_coin = grouped(block.trades, lambda trade: trade.coin)
-        for wanted, trades in listened(by_coin, "trades", heard):
+        for wanted, trades in listened(block.trades, lambda trade: trade.coin, "trades", heard):
             yield wanted, frames.bare_rows("trades", map(trade_row, trades))
 
 
@@ -105,7 +104,7 @@ class Candles:
 
     def live(self, block: Block, heard: Heard) -> Iterator[Delivery]:
         """Yield the candles of the coins that were traded."""
-        for wanted, _ in listened(grouped(block.trades, lambda trade: trade.coin), "candle", heard):
+        for wanted, _ in listened(block.trades, lambda trade: trade.coin, "candle", heard):
             frame = self.first(wanted)
             if frame is not None:
                 yield wanted, frame

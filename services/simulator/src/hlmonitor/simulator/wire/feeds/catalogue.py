@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from .beats import BeatSource
 from .books import BestBidOffer, Candles, L2Book, Trades
 from .contexts import ActiveAssetCtx, AllMids, AssetCtxs, FastAssetCtxs
-from .events import Events
+from .events import Events, Notifications
 from .fills import Fills, Slices, TwapHistory
+from .money import Fundings, LedgerUpdates
 from .orders import OrderHistory, Statuses
 from .states import AllDexsStates, ClearinghouseState, OpenOrders, SpotState, TwapStates
 
@@ -22,6 +23,9 @@ def sources(view: View) -> list[Source]:
     return [
         Fills(view),
         Events(),
+        Notifications(),
+        Fundings(view),
+        LedgerUpdates(view),
         Slices(view),
         TwapHistory(view),
         Statuses(),

@@ -9,7 +9,7 @@ from hlmonitor.simulator.wire import frames
 from hlmonitor.simulator.wire.history import aggregate, newest_first
 from hlmonitor.simulator.wire.rows import fill_row, slice_row, twap_history_row
 
-from .source import grouped, listened
+from .source import listened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,8 +43,8 @@ class Fills:
 
     def live(self, block: Block, heard: Heard) -> Iterator[Delivery]:
         """Yield the block's fills by user."""
-        ordinary = grouped((f for f in block.fills if f.twap_id is None), lambda fill: fill.address)
-        for wanted, fills in listened(ordinary, "userFills", heard):
+        ordinary = (fill for fill in block.fills if fill.twap_id is None)
+        for wanted, fills in listened(ordinary, lambda fill: fill.address, "userFills", heard):
             rows = aggregate(fills) if wanted.option("aggregateByTime") else fills
             yield wanted, frames.user_rows("userFills", wanted.key, "fills", map(fill_row, rows))
 
@@ -64,8 +64,8 @@ class Slices:
 
     def live(self, block: Block, heard: Heard) -> Iterator[Delivery]:
         """Yield the block's slice fills by user."""
-        slices = grouped((f for f in block.fills if f.twap_id is not None), lambda fill: fill.address)
-        for wanted, fills in listened(slices, "userTwapSliceFills", heard):
+        slices = (fill for fill in block.fills if fill.twap_id is not None)
+        for wanted, fills in listened(slices, lambda fill: fill.address, "userTwapSliceFills", heard):
             yield wanted, frames.user_rows("userTwapSliceFills", wanted.key, "twapSliceFills", map(slice_row, fills))
 
 
@@ -84,6 +84,5 @@ class TwapHistory:
 
     def live(self, block: Block, heard: Heard) -> Iterator[Delivery]:
         """Yield the block's changes by user."""
-        changes = grouped(block.twap_updates, lambda update: update.state.address)
-        for wanted, rows in listened(changes, "userTwapHistory", heard):
+        for wanted, rows in listened(block.twap_updates, lambda row: row.state.address, self.kinds[0], heard):
             yield wanted, frames.user_rows("userTwapHistory", wanted.key, "history", map(twap_history_row, rows))

@@ -9,7 +9,7 @@ from hlmonitor.simulator.core.orders import Origin
 from hlmonitor.simulator.wire import frames
 from hlmonitor.simulator.wire.rows import amount, history_row, order_update_row
 
-from .source import grouped, listened
+from .source import listened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +32,7 @@ class Statuses:
 
     def live(self, block: Block, heard: Heard) -> Iterator[Delivery]:
         """Yield the block's statuses by user."""
-        updates = grouped(block.order_updates, lambda update: update.address)
-        for wanted, rows in listened(updates, "orderUpdates", heard):
+        for wanted, rows in listened(block.order_updates, lambda update: update.address, "orderUpdates", heard):
             yield wanted, frames.bare_rows("orderUpdates", map(order_update_row, rows))
 
 
@@ -54,8 +53,7 @@ class OrderHistory:
 
     def live(self, block: Block, heard: Heard) -> Iterator[Delivery]:
         """Yield the orders whose status changed, one row for each change."""
-        updates = grouped(block.order_updates, lambda update: update.address)
-        for wanted, changes in listened(updates, "userHistoricalOrders", heard):
+        for wanted, changes in listened(block.order_updates, lambda update: update.address, self.kinds[0], heard):
             rows = [row for row in map(self._row, changes) if row is not None]
             if rows:
                 yield wanted, frames.user_rows("userHistoricalOrders", wanted.key, "orderHistory", rows)

@@ -55,6 +55,10 @@ class Heard(Protocol):
         """Tell whether this one has listeners."""
         ...
 
+    def any(self, kind: str) -> bool:
+        """Tell whether anything of a type is listened to."""
+        ...
+
     def of(self, kind: str, key: str = "") -> Sequence[Subscription]:
         """Return those of a type about a user or coin, in the order in which they were first asked for."""
         ...
@@ -85,8 +89,11 @@ def grouped(items: Iterable[T], key: Callable[[T], str]) -> dict[str, list[T]]:
     return groups
 
 
-def listened(groups: dict[str, list[T]], kind: str, heard: Heard) -> Iterator[tuple[Subscription, list[T]]]:
-    """Yield those groups that somebody listens to, with the subscription."""
-    for key, items in groups.items():
-        for subscription in heard.of(kind, key):
-            yield subscription, items
+def listened(
+    items: Iterable[T], key: Callable[[T], str], kind: str, heard: Heard
+) -> Iterator[tuple[Subscription, list[T]]]:
+    """Yield for each subscription of a type those items that it is about, in order."""
+    if heard.any(kind):
+        for about, group in grouped(items, key).items():
+            for subscription in heard.of(kind, about):
+                yield subscription, group
