@@ -56,7 +56,7 @@ def test_profit_is_what_the_position_gained_less_fees() -> None:
     assert Decimal(day["pnlHistory"][-1][1]) == 1_000 - fill.fee
     assert day["pnlHistory"][0][1] == "0.0"
     assert Decimal(day["accountValueHistory"][-1][1]) == 1_001_000 - fill.fee
-    assert Decimal(day["accountValueHistory"][0][1]) == 1_000_000
+    assert day["accountValueHistory"][0][1] == "0.0"
     assert day["vlm"] == "60000.0"
 
 
@@ -109,3 +109,26 @@ def test_daily_volumes_tell_maker_from_taker_and_know_the_exchange() -> None:
         ("60000.0", "0.0", "60000.0"),
         ("0.0", "120000.0", "120000.0"),
     ]
+
+
+def test_money_that_was_brought_is_value_but_no_profit() -> None:
+    desk = desk_with_money()
+    later(desk, 3)
+    desk.fund(A, 500)
+    desk.give(A, 150, 10)
+    day = periods(desk)["day"]
+    assert {value for _, value in day["pnlHistory"]} == {"0.0"}
+    hype = 10 * desk.exchange.state.mark("@107")
+    assert Decimal(day["accountValueHistory"][-1][1]) == 1_000_500 + hype
+    assert Decimal(day["accountValueHistory"][1][1]) == 1_000_000
+    assert day["accountValueHistory"][0][1] == "0.0"
+
+
+def test_money_moved_between_spot_and_perps_changes_perps_alone() -> None:
+    desk = desk_with_money()
+    later(desk, 3)
+    desk.block(lambda exchange: exchange.transfers.transfer_class(A, Decimal(300), to_perp=False))
+    past = periods(desk)
+    assert Decimal(past["day"]["accountValueHistory"][-1][1]) == 1_000_000
+    assert [Decimal(value) for _, value in past["perpDay"]["accountValueHistory"][1:]] == [1_000_000, 999_700]
+    assert {value for _, value in past["perpDay"]["pnlHistory"]} == {"0.0"}

@@ -11,9 +11,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 from heapq import merge
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from .accounts import ZERO, Account
+from .flows import flow_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -76,7 +78,8 @@ class Portfolio:
 
     def began_ms(self) -> int:
         """Return when the wallet did its first thing that is kept; now, when it never did anything."""
-        firsts = [self._records.fills[0].time] if self._records.fills else []
+        firsts = [fill.time for fill in islice(self._records.fills, 1)]
+        firsts += [update.time_ms for update in islice(self._records.ledger_updates, 1)]
         return min(firsts, default=self._state.now_ms)
 
     def _fills(self) -> Iterator[Fill]:
@@ -86,7 +89,8 @@ class Portfolio:
 
     def _changes(self) -> Iterator[_Change]:
         """Yield what happened, newest first."""
-        return merge(map(self._traded, self._fills()), self._paid(), key=lambda change: change.time_ms, reverse=True)
+        kinds = (map(self._traded, self._fills()), self._paid(), self._moved())
+        return merge(*kinds, key=lambda change: change.time_ms, reverse=True)
 
     def _traded(self, fill: Fill) -> _Change:
         instrument = self._state.universe.get(fill.coin)
@@ -100,6 +104,20 @@ class Portfolio:
 
     def _paid(self) -> Iterable[_Change]:
         return (_Change(payment.time, payment.usdc) for payment in reversed(self._records.fundings))
+
+    def _moved(self) -> Iterator[_Change]:
+        """Yield transfers. Tokens that move are held or not held by it, which is neither profit nor loss."""
+        pairs = self._pairs()
+        for update in reversed(self._records.ledger_updates):
+            flow = flow_of(update, self._state)
+            if not self._with_spot:
+                yield _Change(update.time_ms, transfer=flow.perp)
+                continue
+            token = next((token.index for token in self._state.universe.tokens if token.name == flow.token), None)
+            coin = pairs.get(token, "") if token is not None else ""
+            # What came in as tokens is worth something from then on: not gained, hence taken off the cash.
+            cash, units = (-flow.spot, flow.units) if coin else (ZERO, ZERO)
+            yield _Change(update.time_ms, cash, coin, units, flow.total)
 
     def _held_now(self) -> defaultdict[str, Decimal]:
         """Return units by coin: positions, and balances under the coin of their pair."""

@@ -10,9 +10,12 @@ from .accounts import AccountInfo
 from .base import Address, Info
 from .fees import FeeInfo
 from .fills import FillInfo
+from .ledger import LedgerInfo
 from .listings import ListingInfo
 from .orders import OrderInfo
 from .prices import PriceInfo
+from .roles import RoleInfo
+from .staking import StakingInfo
 from .status import StatusInfo
 
 __all__ = ["NOT_JSON", "UNREADABLE", "Address", "AnyInfo", "Info", "UnreadableRequestError", "read_request"]
@@ -20,7 +23,18 @@ __all__ = ["NOT_JSON", "UNREADABLE", "Address", "AnyInfo", "Info", "UnreadableRe
 UNREADABLE: Final = "Failed to deserialize the JSON body into the target type"
 NOT_JSON: Final = "Failed to parse the request body as JSON"
 
-AnyInfo = ListingInfo | PriceInfo | AccountInfo | OrderInfo | FillInfo | FeeInfo | StatusInfo
+AnyInfo = (
+    ListingInfo
+    | PriceInfo
+    | AccountInfo
+    | RoleInfo
+    | OrderInfo
+    | FillInfo
+    | LedgerInfo
+    | FeeInfo
+    | StakingInfo
+    | StatusInfo
+)
 
 _decoder: Final = msgspec.json.Decoder(AnyInfo)
 

@@ -1,10 +1,10 @@
-"""Requests about what an account holds and what it is."""
+"""Requests about what an account holds."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from .base import LIGHT, ROLE, ForUser, ForUserOnDex
+from .base import LIGHT, Address, ForUser, ForUserOnDex, Info
 
 
 class ClearinghouseState(ForUserOnDex, frozen=True):
@@ -13,20 +13,27 @@ class ClearinghouseState(ForUserOnDex, frozen=True):
     weight: ClassVar[int] = LIGHT
 
 
+class BatchClearinghouseStates(Info, frozen=True):
+    """Positions and margin of several addresses on a dex; the venue does not document it."""
+
+    users: list[Address]
+    dex: str = ""
+
+
 class SpotClearinghouseState(ForUser, frozen=True):
     """Spot balances."""
 
     weight: ClassVar[int] = LIGHT
 
 
-class UserRole(ForUser, frozen=True):
-    """What an address is."""
+class ActiveAssetData(ForUser, frozen=True):
+    """Leverage and room to trade of an address on a perp."""
 
-    weight: ClassVar[int] = ROLE
-
-
-class UserAbstraction(ForUser, frozen=True):
-    """How an account keeps its collateral."""
+    coin: str
 
 
-AccountInfo = ClearinghouseState | SpotClearinghouseState | UserRole | UserAbstraction
+class WebData2(ForUser, tag="webData2", frozen=True):
+    """Everything that the venue's old web page showed; its subscription is gone, the request is not."""
+
+
+AccountInfo = ClearinghouseState | BatchClearinghouseStates | SpotClearinghouseState | ActiveAssetData | WebData2

@@ -1,0 +1,119 @@
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from hlmonitor.simulator.core.ledger_updates import CStakingTransfer, Deposit, LedgerUpdate
+from hlmonitor.simulator.testing import Desk, wallet
+from hlmonitor.simulator.wire.info import Answerer
+from hlmonitor.simulator.wire.info.ledger import PAGE
+from hlmonitor.simulator.wire.requests import read_request
+
+A, B, AGENT = wallet(0xA), wallet(0xB), wallet(0xA9)
+HYPE = 150
+DELTA_ROWS = [["deposit", "usdc"], ["subAccountTransfer", "usdc", "user", "destination"]]
+
+
+def ask(desk: Desk, kind: str, user: str = A, **fields: object) -> Any:  # noqa: ANN401 any JSON
+    body = msgspec.json.encode({"type": kind, "user": user, **fields})
+    return Answerer(desk.exchange).answer(read_request(body))
+
+
+def desk_with_family() -> tuple[Desk, str]:
+    desk = Desk()
+    desk.fund(A)
+    desk.block(lambda exchange: exchange.roles.create_sub_account(A, "scalps"))
+    desk.block(lambda exchange: exchange.roles.approve_agent(A, AGENT))
+    (sub,) = desk.exchange.roles.of(A)
+    return desk, sub.address
+
+
+def test_an_address_is_a_user_a_sub_account_an_agent_or_missing() -> None:
+    desk, sub = desk_with_family()
+    assert ask(desk, "userRole") == {"role": "user"}
+    assert ask(desk, "userRole", sub) == {"role": "subAccount", "data": {"master": A}}
+    assert ask(desk, "userRole", AGENT) == {"role": "agent", "data": {"user": A}}
+    assert ask(desk, "userRole", wallet(0xDEAD)) == {"role": "missing"}
+
+
+def test_sub_accounts_come_with_their_states_and_are_null_without_any() -> None:
+    desk, sub = desk_with_family()
+    desk.block(lambda exchange: exchange.transfers.transfer_sub_account(A, sub, Decimal(100), to_sub=True))
+    (row,) = ask(desk, "subAccounts")
+    assert (row["name"], row["subAccountUser"], row["master"]) == ("scalps", sub, A)
+    assert row["clearinghouseState"]["marginSummary"]["accountValue"] == "100.0"
+    assert row["spotState"]["balances"] == []
+    (second,) = ask(desk, "subAccounts2")
+    assert second["dexToClearinghouseState"][0] == ("", row["clearinghouseState"])
+    assert ask(desk, "subAccounts", B) is None
+    assert ask(desk, "subAccounts2", B) is None
+
+
+def test_agents_are_listed_and_an_agent_itself_owns_nothing() -> None:
+    desk, _ = desk_with_family()
+    assert [row["address"] for row in ask(desk, "extraAgents")] == [AGENT]
+    assert ask(desk, "userFills", AGENT) == []
+    assert ask(desk, "clearinghouseState", AGENT)["marginSummary"]["accountValue"] == "0.0"
+
+
+def test_ledger_updates_are_oldest_first_within_both_bounds() -> None:
+    desk, sub = desk_with_family()
+    desk.block(lambda exchange: exchange.transfers.transfer_sub_account(A, sub, Decimal(100), to_sub=True))
+    rows = ask(desk, "userNonFundingLedgerUpdates", startTime=0, endTime=None)
+    assert [[row["delta"]["type"], *list(row["delta"])[1:]] for row in rows] == DELTA_ROWS
+    first, second = (row["time"] for row in rows)
+    assert ask(desk, "userNonFundingLedgerUpdates", startTime=first + 1) == rows[1:]
+    assert ask(desk, "userNonFundingLedgerUpdates", startTime=first, endTime=second - 1) == rows[:1]
+
+
+def test_a_page_of_ledger_updates_has_five_hundred_rows() -> None:
+    desk = Desk()
+    for time in range(PAGE + 1):
+        desk.ledger.record_update(LedgerUpdate(A, time, "0x", Deposit(Decimal(1))))
+    rows = ask(desk, "userNonFundingLedgerUpdates", startTime=0)
+    assert [row["time"] for row in rows] == list(range(PAGE))
+
+
+def test_staked_tokens_are_undelegated_and_their_way_is_told() -> None:
+    desk = Desk()
+    desk.give(A, HYPE, 10)
+    desk.block(lambda exchange: exchange.transfers.stake(A, Decimal(4), is_deposit=True))
+    desk.block(lambda exchange: exchange.transfers.stake(A, Decimal(1), is_deposit=False))
+    assert ask(desk, "delegatorSummary")["undelegated"] == "3.0"
+    deltas = [row["delta"] for row in ask(desk, "delegatorHistory")]
+    assert deltas == [{"withdrawal": {"amount": "1.0", "phase": "finalized"}}, {"cDeposit": {"amount": "4.0"}}]
+    assert isinstance(desk.ledger.of(A).ledger_updates[-1].delta, CStakingTransfer)
+
+
+def test_room_to_trade_is_the_free_margin_and_against_a_position_twice_its_margin_more() -> None:
+    desk = Desk()
+    desk.fund(A, 10_000)
+    desk.fund(B)
+    data = ask(desk, "activeAssetData", coin="BTC")
+    assert data["leverage"] == {"type": "cross", "value": 20}
+    assert data["availableToTrade"] == ["10000.0", "10000.0"]
+    mark = Decimal(data["markPx"])
+    assert Decimal(data["maxTradeSzs"][0]) == (10_000 * 20 / mark).quantize(Decimal("0.00001"), "ROUND_DOWN")
+    desk.sell(B, "1", str(mark))
+    desk.buy(A, "1", str(mark))
+    buy, sell = (Decimal(room) for room in ask(desk, "activeAssetData", coin="BTC")["availableToTrade"])
+    assert sell - buy == 2 * mark / 20
+
+
+def test_states_of_a_batch_are_in_the_order_of_the_addresses() -> None:
+    desk = Desk()
+    desk.fund(A, 1)
+    desk.fund(B, 2)
+    rows = ask(desk, "batchClearinghouseStates", users=[B, A, wallet(0xC)])
+    assert [row["marginSummary"]["accountValue"] for row in rows] == ["2.0", "1.0", "0.0"]
+
+
+def test_the_old_web_page_still_gets_everything() -> None:
+    desk = Desk()
+    desk.fund(A, 10_000)
+    desk.buy(A, "0.01", "60000")
+    desk.buy(A, "1", "70", coin="xyz:CL")
+    data = ask(desk, "webData2")
+    assert [order["coin"] for order in data["openOrders"]] == ["BTC"]
+    assert len(data["meta"]["universe"]) == len(data["assetCtxs"])
+    assert (data["cumLedger"], data["user"], data["isVault"]) == ("10000.0", A, False)
