@@ -82,6 +82,11 @@ class Status(StrEnum):
         return self is Status.OPEN or self is Status.TRIGGERED
 
     @property
+    def is_cancel(self) -> bool:
+        """Tell whether the order was taken away before it was filled."""
+        return not (self.is_live or self.is_rejection or self is Status.FILLED)
+
+    @property
     def is_rejection(self) -> bool:
         """Tell whether the order never was in the book."""
         return self is Status.REJECTED or self.value.endswith("Rejected")

@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from hlmonitor.simulator.core.errors import RefusedError
 from hlmonitor.simulator.oracle.expected import expect
 from hlmonitor.simulator.wire.requests import Address
 
@@ -66,7 +67,7 @@ class ControlEndpoint:
         async def handle(request: web.Request) -> web.Response:
             try:
                 return _json(await action(await request.read()))
-            except commands.BadInputError as error:
+            except (commands.BadInputError, RefusedError) as error:
                 return _json({"error": str(error)}, status=400)
 
         return handle

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hlmonitor.simulator.core.events import Block, Fill, OrderUpdate
+    from hlmonitor.simulator.core.orders import Builder
 
 _encode: Final = msgspec.json.Encoder().encode
 _MICRO: Final = Decimal("0.000001")
@@ -70,6 +71,11 @@ def node_fill_row(fill: Fill, deployer_share: Decimal) -> dict[str, object]:
     return row
 
 
+def _builder_row(builder: Builder | None) -> dict[str, object] | None:
+    """Write who routed an order as the order action names it: address and tenths of a basis point."""
+    return None if builder is None else {"b": builder.address, "f": builder.tenths_bp}
+
+
 def status_row(update: OrderUpdate, time: str) -> dict[str, object]:
     """Write a change of an order's status with the whole order as it was then."""
     order = frontend_order_row(update.order) | {"sz": amount(update.sz)}
@@ -77,7 +83,7 @@ def status_row(update: OrderUpdate, time: str) -> dict[str, object]:
         "time": time,
         "user": update.address,
         "hash": update.tx_hash,
-        "builder": None,
+        "builder": _builder_row(update.order.builder),
         "status": update.status,
         "order": order,
     }

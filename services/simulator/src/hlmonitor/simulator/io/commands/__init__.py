@@ -5,6 +5,6 @@ A new command is a class in a module of its topic and its name in the catalogue;
 
 from .base import BadInputError, MarketCommand, ServerCommand, Strict, read
 from .catalogue import COMMANDS
-from .market import reply
+from .orders import reply
 
 __all__ = ["COMMANDS", "BadInputError", "MarketCommand", "ServerCommand", "Strict", "read", "reply"]

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from . import market, server
+from . import market, orders, server
 
 if TYPE_CHECKING:
     from .base import MarketCommand, ServerCommand
 
 COMMANDS: Final[dict[str, type[MarketCommand | ServerCommand]]] = {
-    "order": market.OrderBody,
-    "cancel": market.CancelBody,
-    "twap": market.TwapBody,
+    "order": orders.OrderBody,
+    "group": orders.GroupBody,
+    "cancel": orders.CancelBody,
+    "withdraw": orders.WithdrawBody,
+    "schedule_cancel": orders.ScheduleCancelBody,
+    "approve_builder": orders.ApproveBuilderBody,
+    "open_interest_cap": orders.OpenInterestCapBody,
+    "twap": orders.TwapBody,
     "deposit": market.DepositBody,
     "leverage": market.LeverageBody,
     "oracle": market.OracleBody,
