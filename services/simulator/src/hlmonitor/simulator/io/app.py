@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from .breakage import Breakage
 from .control import ControlEndpoint
 from .rest import InfoEndpoint
 from .websocket import WebSocketEndpoint
@@ -21,7 +22,7 @@ class Listener:
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
-        app = web.Application(middlewares=[self._count_errors])
+        app = web.Application(middlewares=[self._count_errors, Breakage(simulator).handle])
         info = InfoEndpoint(simulator)
         app.router.add_post("/info", info.handle)
         app.router.add_options("/info", info.preflight)

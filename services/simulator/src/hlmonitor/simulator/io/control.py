@@ -49,6 +49,7 @@ class ControlEndpoint:
         router.add_get("/control/stats", self._stats)
         router.add_get("/control/wallets", self._wallets)
         router.add_get("/control/ledger", self._ledger)
+        router.add_get("/control/faults", self._rules)
         posts = {name: self._command(kind) for name, kind in commands.COMMANDS.items()}
         for name, action in (posts | {"expected": self._expected, "quiesce": self._quiesce}).items():
             router.add_post(f"/control/{name}", self._handler(action))
@@ -97,6 +98,11 @@ class ControlEndpoint:
                 for number, whale in enumerate(whales)
             ]
         )
+
+    async def _rules(self, _request: web.Request) -> web.Response:
+        faults = self._simulator.faults
+        rules = [{"id": rule.id, "until": rule.until_ms, **rule.said} for rule in faults.rules]
+        return _json({"standing": faults.standing, "rules": rules})
 
     async def _ledger(self, request: web.Request) -> web.StreamResponse:
         try:

@@ -127,6 +127,13 @@ class Simulator:
         """Run something after the next block was queued."""
         self._after.append(action)
 
+    async def until(self, time_ms: int) -> None:
+        """Wait until a block of this venue time was made."""
+        while self.market.exchange.state.now_ms < time_ms:
+            made = asyncio.Event()
+            self._after.append(made.set)
+            await made.wait()
+
     async def command(self, action: Callable[[Exchange], T]) -> T:
         """Run something inside the next block; return its result once the block was queued."""
         loop = asyncio.get_running_loop()

@@ -16,6 +16,9 @@ Positive = Annotated[int, Meta(ge=1)]
 Duration = Annotated[int, Meta(ge=0)]
 """Milliseconds of venue time; a scenario file may write them as 20s."""
 Chance = Annotated[float, Meta(ge=0, le=1)]
+HttpStatus = Annotated[int, Meta(ge=400, le=599)]
+CloseCode = Annotated[int, Meta(ge=1000, le=4999)]
+"""What a WebSocket close frame may carry, but for the reserved codes."""
 S = TypeVar("S")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from . import market, orders, server
+from . import faults, market, orders, server
 
 if TYPE_CHECKING:
     from .base import MarketCommand, ServerCommand
@@ -22,6 +22,16 @@ COMMANDS: Final[dict[str, type[MarketCommand | ServerCommand]]] = {
     "leverage": market.LeverageBody,
     "oracle": market.OracleBody,
     "disconnect": server.DisconnectBody,
-    "faults": server.FaultsBody,
+    "half_open": server.HalfOpenBody,
+    "say": server.SayBody,
     "speed": server.SpeedBody,
+    "faults": faults.FaultsBody,
+    "disturb": faults.DisturbBody,
+    "stall": faults.StallBody,
+    "omit": faults.OmitBody,
+    "add": faults.AddBody,
+    "replace": faults.ReplaceBody,
+    "rest": faults.RestBody,
+    "refuse": faults.RefuseBody,
+    "clear": faults.ClearBody,
 }

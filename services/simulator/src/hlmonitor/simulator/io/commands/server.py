@@ -1,61 +1,102 @@
-"""Commands to the server: connections, faults, time."""
+"""Commands to the server: its connections, its time."""
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
-import msgspec
 from msgspec import Meta
 
+from hlmonitor.simulator.wire.frames import Frame, message
 from hlmonitor.simulator.wire.requests import Address
 
-from .base import BadInputError, Chance, Duration, Positive, ServerCommand
+from .base import BadInputError, CloseCode, Positive, ServerCommand
 
 if TYPE_CHECKING:
     from hlmonitor.simulator.io.connection import Connection
     from hlmonitor.simulator.io.server import Simulator
 
 
-class DisconnectBody(ServerCommand, frozen=True):
-    """Which connections to cut: those that watch a user, those of a client IP, or all."""
+_REASON_BYTES: Final = 123
+_RESERVED: Final = {1004, 1005, 1006, 1015}
+
+
+class _ConnectionsBody(ServerCommand, frozen=True):
+    """Which connections are meant: those that watch a user, those of a client IP, or all."""
 
     user: Address | None = None
     client: str | None = None
     all: bool = False
 
-    def apply(self, simulator: Simulator) -> object:
-        """Cut them; tells how many there were."""
+    def meant(self, simulator: Simulator) -> list[Connection]:
+        """Return them; raise BadInputError if nothing says which."""
         if not (self.user or self.client or self.all):
-            raise BadInputError("user, client or all: one of them must say what to disconnect")
-        hit = [connection for connection in simulator.connections if self._is_meant(connection)]
+            raise BadInputError("user, client or all: one of them must say which connections are meant")
+        return list(simulator.connections) if self.all else connections_of(simulator, self.user, self.client)
+
+
+def connections_of(simulator: Simulator, user: str | None, client: str | None) -> list[Connection]:
+    """Return the connections that watch a user, and those of a client IP."""
+    return [
+        connection
+        for connection in simulator.connections
+        if connection.ip == client or (user is not None and user.lower() in connection.users())
+    ]
+
+
+class DisconnectBody(_ConnectionsBody, frozen=True):
+    """Connections are cut, so that clients see 1006; with `code` they are closed with it and `reason`."""
+
+    code: CloseCode | None = None
+    reason: str = ""
+
+    def apply(self, simulator: Simulator) -> object:
+        """Cut or close them; tells how many there were."""
+        if self.code in _RESERVED:
+            raise BadInputError(f"code: {self.code} never stands in a close frame; without code the client sees 1006")
+        if len(self.reason.encode()) > _REASON_BYTES:
+            raise BadInputError(f"reason: at most {_REASON_BYTES} bytes fit into a close frame")
+        hit = self.meant(simulator)
         for connection in hit:
-            connection.abort("control")
+            if self.code is None or connection.is_mute:
+                connection.abort("control")
+            else:
+                connection.end(self.code, self.reason, "control")
         return {"disconnected": len(hit)}
 
-    def _is_meant(self, connection: Connection) -> bool:
-        watched = self.user is not None and self.user.lower() in connection.users()
-        return self.all or connection.ip == self.client or watched
 
+class HalfOpenBody(_ConnectionsBody, frozen=True):
+    """Connections become half-open: they stay, but nothing passes, until they are cut after `for_ms`."""
 
-class FaultsBody(ServerCommand, frozen=True):
-    """Faults to change; those left out stay."""
-
-    duplicate: Chance | None = None
-    reorder: Chance | None = None
-    split: Chance | None = None
-    status_first: bool | None = None
-    reorder_ms: Positive | None = None
-    merge: Chance | None = None
-    drop: Chance | None = None
-    truncate: Chance | None = None
-    delay_ms: Duration | None = None
+    for_ms: Positive | None = None
 
     def apply(self, simulator: Simulator) -> object:
-        """Change them; tells how they are now."""
-        given = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
-        simulator.faults.standing = dataclasses.replace(simulator.faults.standing, **given)
-        return simulator.faults.standing
+        """Make them so; tells how many there were."""
+        hit = self.meant(simulator)
+        until_ms = None if self.for_ms is None else simulator.market.exchange.state.now_ms + self.for_ms
+        for connection in hit:
+            connection.mute(until_ms)
+        return {"half_open": len(hit)}
+
+
+class SayBody(ServerCommand, frozen=True):
+    """A frame of your own to all connections, or those of a user or client: a channel with data, or any text."""
+
+    channel: str | None = None
+    data: object = None
+    text: str | None = None
+    user: Address | None = None
+    client: str | None = None
+
+    def apply(self, simulator: Simulator) -> object:
+        """Send it; tells to how many."""
+        if (self.channel is None) == (self.text is None):
+            raise BadInputError("channel or text: one of them, not both, says what is sent")
+        frame = Frame((self.text or "").encode()) if self.channel is None else message(self.channel, self.data)
+        everybody = self.user is None and self.client is None
+        meant = list(simulator.connections) if everybody else connections_of(simulator, self.user, self.client)
+        for connection in meant:
+            connection.send(frame, simulator.faults, simulator.market.exchange.state.now_ms)
+        return {"sent": len(meant)}
 
 
 class SpeedBody(ServerCommand, frozen=True):
