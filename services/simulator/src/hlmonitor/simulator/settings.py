@@ -4,9 +4,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, field_validator
 
 from hlmonitor.runtime.settings import Duration, ServiceSettings
+from hlmonitor.simulator.core.agents.mix import read_mix
 from hlmonitor.simulator.core.faults import FaultConfig
 from hlmonitor.simulator.core.limits import LimitConfig
 from hlmonitor.simulator.core.listings import Listing
@@ -30,6 +31,8 @@ class SimulatorSettings(ServiceSettings):
     agents: Literal["on", "off"] = Field("on", description="whether market makers, crowd and whales trade")
     whales: int = Field(20, ge=0, le=100_000, description="number of whale wallets")
     rate: Decimal = Field(Decimal(8), ge=0, description="turns that all whales together take per second")
+    mix: str = Field("lively", description="whales' styles: lively, natural, or shares like scalper=3,dormant=97")
+    activity: Decimal = Field(Decimal(1), ge=0, description="how busy everybody is, market makers and crowd included")
     block_ms: int = Field(100, ge=5, le=60_000, description="time between blocks")
     speed: float = Field(1.0, ge=0, description="venue seconds per second; 0: as fast as machine and clients can")
     genesis: AwareDatetime | None = Field(
@@ -63,11 +66,17 @@ class SimulatorSettings(ServiceSettings):
     fault_status_first: bool = Field(default=False, description="send order statuses before the fills of a block")
     fault_reorder_ms: int = Field(300, ge=1, description="how late a frame that is held back may be")
 
+    @field_validator("mix")
+    @classmethod
+    def _known_styles(cls, mix: str) -> str:
+        read_mix(mix)
+        return mix
+
     def market(self) -> MarketConfig:
         """Return the market's part."""
         return MarketConfig(
             exchange=ExchangeConfig(block_ms=self.block_ms, twap_slice_ms=self.twap_slice_ms),
-            population=PopulationConfig(seed=self.seed, whales=self.whales, rate=self.rate),
+            population=PopulationConfig(self.seed, self.whales, self.rate, self.mix, self.activity),
             agents=self.agents == "on",
             ledger_limit=self.ledger_limit,
             listing=self.listing,

@@ -33,6 +33,10 @@ class Dice(Protocol):
         """Return a normally distributed number."""
         ...
 
+    def expovariate(self, rate: float, /) -> float:
+        """Return a time to the next of events that happen at a rate."""
+        ...
+
     def paretovariate(self, alpha: float, /) -> float:
         """Return a heavy-tailed number of at least 1."""
         ...

@@ -63,6 +63,7 @@ class Market:
         """Stop the agents; cancel every named wallet's orders and every TWAP. A command for `step`."""
         self._trading = False
         for address in self.ledger.named():
-            exchange.cancel_all(address)
+            if address in exchange.state.accounts:
+                exchange.cancel_all(address)
         for twap_id in list(exchange.twaps.active):
             exchange.twaps.terminate(twap_id)

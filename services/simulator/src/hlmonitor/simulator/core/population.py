@@ -1,33 +1,56 @@
-"""The whole market's inhabitants, from one seed: addresses, agents, and one step per block."""
+"""The whole market's inhabitants, from one seed: addresses, agents, and who acts when."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
+from .agenda import Agenda
 from .agents.maker import Crowd, MarketMaker
-from .agents.prices import PriceFeed
-from .agents.styles import STYLES, Gambler
+from .agents.mix import LIVELY, STYLES, deal, read_mix
+from .agents.prices import STEP_MS, PriceFeed
+from .agents.styles import Gambler
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .agents.whale import Whale
     from .dice import DiceFactory
     from .exchange import Exchange
+    from .instruments import Instrument
+
+    Turn = Callable[[Exchange, int], int | None]
 
 _HOUSE_MONEY: Final = Decimal(1_000_000_000)
 _CROWD: Final = 12
-_DICE: Final = 1_000_000
+_SECOND_MS: Final = 1_000
+_MADE_UP_BLOCKS: Final = 2
+# Usual pauses at activity 1: of a coin's quotes, between trades of the crowd on one coin, and between shocks.
+_QUOTE_MS: Final = 900
+_CROWD_MS: Final = 1_250
+_SHOCK_MS: Final = 4_500
+# A wallet's share of all turns is heavy-tailed, but none is more than 20 times as busy as the calmest.
+_TAIL: Final = 1.3
+_BUSIEST: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class PopulationConfig:
-    """How many whales there are and how often they act, all together, per second."""
+    """How many named wallets there are, of which styles, and how often they act.
+
+    `rate` is how many turns the wallets take per second, all together; those of styles with a pace of their
+    own (market makers) come on top. `activity` slows everybody down, the house included: a day that is
+    replayed in a minute needs less trading than a minute that is watched.
+    """
 
     seed: int = 1
     whales: int = 20
     rate: Decimal = Decimal(8)
+    mix: str = LIVELY
+    activity: Decimal = Decimal(1)
 
 
 def address_of(seed: int, role: str, number: int) -> str:
@@ -38,13 +61,21 @@ def address_of(seed: int, role: str, number: int) -> str:
 class Population:
     """Makes the market live. `step` is called once inside every block.
 
-    `dice` gives a source of randomness for a name; the same names and seed give the same market.
+    `dice` gives a source of randomness for a name; the same names and seed give the same market. Nobody is
+    asked whether to act: turns wait in an agenda, so that a block costs what happens in it.
     """
 
     def __init__(self, config: PopulationConfig, exchange: Exchange, dice: DiceFactory) -> None:
         self._config = config
+        self._activity = float(config.activity)
+        self._instruments = exchange.state.universe.quoted()
         self._turns = dice("turns")
-        self.whales = [self._whale(number, dice) for number in range(config.whales)]
+        self._agenda: Agenda[Turn] = Agenda()
+        whale_dice = dice("whales")
+        self.whales: list[Whale] = []
+        for number, style in enumerate(deal(read_mix(config.mix), config.whales)):
+            kind, coins = STYLES[style]
+            self.whales.append(kind(address_of(config.seed, "whale", number), coins, whale_dice))
         hunted = [whale.address for whale in self.whales if isinstance(whale, Gambler)]
         self._prices = PriceFeed(dice("prices"), hunted)
         self._makers = {
@@ -53,17 +84,10 @@ class Population:
                 self._house(exchange, f"maker:{instrument.coin}", 2),
                 dice(f"maker:{instrument.coin}"),
             )
-            for instrument in exchange.state.universe.quoted()
+            for instrument in self._instruments
         }
         crowd = self._house(exchange, "crowd", _CROWD)
         self._crowd = Crowd(crowd, dice("crowd"))
-        chance = config.rate * exchange.state.config.block_ms / 1000 / max(config.whales, 1)
-        self._chance = int(chance * _DICE)
-
-    def _whale(self, number: int, dice: DiceFactory) -> Whale:
-        kind, coins = STYLES[number % len(STYLES)]
-        address = address_of(self._config.seed, "whale", number)
-        return kind(address, coins, dice(address))
 
     def _house(self, exchange: Exchange, role: str, count: int) -> list[str]:
         addresses = [address_of(self._config.seed, role, number) for number in range(count)]
@@ -72,25 +96,80 @@ class Population:
         return addresses
 
     def enter(self, exchange: Exchange) -> None:
-        """Fund everybody and put up the first quotes. Call inside a block."""
+        """Fund the house, put up the first quotes, and draw everybody's first turn. Call inside a block."""
         for address, account in list(exchange.state.accounts.items()):
             if account.house:
                 for dex in exchange.state.universe.dexes:
                     exchange.deposit(address, _HOUSE_MONEY, dex.name)
                 for token in exchange.state.universe.tokens:
                     exchange.deposit_token(address, token.index, _HOUSE_MONEY)
-        for whale in self.whales:
-            exchange.state.ledger.name(whale.address)
-            whale.enter(exchange)
         for maker in self._makers.values():
-            maker.step(exchange, at_once=True)
+            maker.quote(exchange)
+        now_ms = exchange.state.now_ms
+        self._enter_house(now_ms)
+        self._enter_whales(now_ms)
+
+    def _enter_house(self, now_ms: int) -> None:
+        for place, instrument in enumerate(self._instruments):
+            first = now_ms + 1 + place * STEP_MS // len(self._instruments)
+            self._agenda.put(first, partial(self._walk, instrument))
+        if self._activity:
+            for instrument in self._instruments:
+                self._agenda.put(now_ms + self._pause_ms(_QUOTE_MS), partial(self._quote, instrument.coin))
+            self._agenda.put(now_ms + self._crowd_pause_ms(), self._trade)
+            self._agenda.put(now_ms + self._pause_ms(_SHOCK_MS), self._shock)
+
+    def _enter_whales(self, now_ms: int) -> None:
+        """Share out the turns, and let everybody's first one come as if they had been here for long."""
+        tails = [min(self._turns.paretovariate(_TAIL), _BUSIEST) * whale.eagerness for whale in self.whales]
+        shared = sum(tail for tail, whale in zip(tails, self.whales, strict=True) if whale.own_pause_ms is None)
+        rate = float(self._config.rate) * self._activity
+        for tail, whale in zip(tails, self.whales, strict=True):
+            if rate:
+                own = whale.own_pause_ms
+                pause_ms = _SECOND_MS * shared / tail / rate if own is None else own / self._activity
+                whale.mean_pause_ms = pause_ms
+                self._agenda.put(now_ms + whale.pause_ms(), whale.act)
 
     def step(self, exchange: Exchange) -> None:
-        """Let prices move and everybody act."""
-        shocked = self._prices.step(exchange)
-        for coin, maker in self._makers.items():
-            maker.step(exchange, at_once=coin in shocked)
-        self._crowd.step(exchange)
-        for whale in self.whales:
-            if self._turns.randrange(_DICE) < self._chance:
-                whale.act(exchange)
+        """Give their turns to all that are due in this block."""
+        # After a late block in real time only the latest turns are made up for, or each would make the next later.
+        earliest = exchange.state.now_ms - _MADE_UP_BLOCKS * exchange.state.config.block_ms
+        for due_ms, turn in self._agenda.due(exchange.state.now_ms):
+            next_ms = turn(exchange, max(due_ms, earliest))
+            if next_ms is not None:
+                self._agenda.put(next_ms, turn)
+
+    def _pause_ms(self, mean_ms: int) -> int:
+        return 1 + int(self._turns.expovariate(self._activity / mean_ms))
+
+    def _crowd_pause_ms(self) -> int:
+        return 1 + int(self._turns.expovariate(self._activity * len(self._instruments) / _CROWD_MS))
+
+    def _walk(self, instrument: Instrument, exchange: Exchange, due_ms: int) -> int | None:
+        """Move a price; in blocks longer than its step it makes up for the time between.
+
+        A coin that was delisted is left alone from then on.
+        """
+        if exchange.state.universe.get(instrument.coin).delisted:
+            self._instruments = tuple(other for other in self._instruments if other is not instrument)
+            return None
+        now_ms = exchange.state.now_ms
+        self._prices.walk(exchange, instrument, STEP_MS + now_ms - due_ms)
+        return now_ms + STEP_MS
+
+    def _quote(self, coin: str, exchange: Exchange, _due_ms: int) -> int | None:
+        """Quote a coin anew; once a block is enough."""
+        if exchange.state.universe.get(coin).delisted:
+            return None
+        self._makers[coin].quote(exchange)
+        return exchange.state.now_ms + self._pause_ms(_QUOTE_MS)
+
+    def _trade(self, exchange: Exchange, due_ms: int) -> int:
+        self._crowd.trade(exchange, self._instruments)
+        return due_ms + self._crowd_pause_ms()
+
+    def _shock(self, exchange: Exchange, due_ms: int) -> int:
+        coin = self._prices.shock(exchange, self._instruments)
+        self._makers[coin].quote(exchange)
+        return due_ms + self._pause_ms(_SHOCK_MS)

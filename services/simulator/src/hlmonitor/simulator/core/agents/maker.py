@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 _LEVELS: Final = 6
 _STEP: Final = Decimal("0.0003")
-_REQUOTE_BLOCKS: Final = 9
 _LEVEL_NTL: Final = (8_000, 60_000)
-_BASIS: Final = 10_000
 
 
 class MarketMaker:
@@ -30,10 +28,8 @@ class MarketMaker:
         self._addresses = addresses
         self._dice = dice
 
-    def step(self, exchange: Exchange, *, at_once: bool) -> None:
-        """Renew the quotes when it is time, or at once after a shock."""
-        if not at_once and self._dice.randrange(_REQUOTE_BLOCKS):
-            return
+    def quote(self, exchange: Exchange) -> None:
+        """Renew the quotes."""
         fair = exchange.state.oracle[self._instrument.coin]
         for address in self._addresses:
             exchange.cancel_all(address)
@@ -69,18 +65,15 @@ class MarketMaker:
 class Crowd:
     """Small takers without a plan: the noise that fills resting orders."""
 
-    def __init__(self, addresses: Sequence[str], dice: Dice, chance_bp: int = 800) -> None:
+    def __init__(self, addresses: Sequence[str], dice: Dice) -> None:
         self._addresses = addresses
         self._dice = dice
-        self._chance_bp = chance_bp
 
-    def step(self, exchange: Exchange) -> None:
-        """Let somebody trade on each coin with a small chance."""
-        for instrument in exchange.state.universe.quoted():
-            if self._dice.randrange(_BASIS) >= self._chance_bp:
-                continue
-            side = self._dice.choice((Side.BUY, Side.SELL))
-            ntl = Decimal(min(int(900 * self._dice.paretovariate(1.1)), 40_000))
-            sz = round_sz(instrument, ntl / exchange.state.oracle[instrument.coin])
-            if sz * exchange.state.oracle[instrument.coin] >= exchange.state.config.min_order_ntl * 2:
-                exchange.place(self._dice.choice(self._addresses), OrderRequest(instrument.coin, side, sz))
+    def trade(self, exchange: Exchange, instruments: Sequence[Instrument]) -> None:
+        """Let somebody take from one coin's book."""
+        instrument = self._dice.choice(instruments)
+        side = self._dice.choice((Side.BUY, Side.SELL))
+        ntl = Decimal(min(int(900 * self._dice.paretovariate(1.1)), 40_000))
+        sz = round_sz(instrument, ntl / exchange.state.oracle[instrument.coin])
+        if sz * exchange.state.oracle[instrument.coin] >= exchange.state.config.min_order_ntl * 2:
+            exchange.place(self._dice.choice(self._addresses), OrderRequest(instrument.coin, side, sz))

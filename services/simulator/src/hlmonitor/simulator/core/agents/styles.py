@@ -24,6 +24,8 @@ HIP3: Final = ("xyz:CL", "xyz:NVDA", "xyz:TSLA", "xyz:GOLD")
 class Scalper(Whale):
     """In and out of one coin after the other."""
 
+    __slots__ = ()
+
     style = "scalper"
 
     def _decide(self, exchange: Exchange) -> None:
@@ -37,6 +39,8 @@ class Scalper(Whale):
 
 class SwingTrader(Whale):
     """Builds a large position with sweeps and leaves it in parts."""
+
+    __slots__ = ()
 
     style = "swing"
     most_ntl = 400_000
@@ -55,6 +59,8 @@ class SwingTrader(Whale):
 class Flipper(Whale):
     """Always in the market, turning from long to short in one order."""
 
+    __slots__ = ()
+
     style = "flipper"
 
     def _decide(self, exchange: Exchange) -> None:
@@ -66,6 +72,8 @@ class Flipper(Whale):
 
 class Hip3Trader(Whale):
     """Trades the builder dex: opens, flips and closes."""
+
+    __slots__ = ()
 
     style = "hip3"
 
@@ -81,6 +89,8 @@ class Hip3Trader(Whale):
 
 class SpotTrader(Whale):
     """Buys tokens and sells parts of them; fees come out of what it receives."""
+
+    __slots__ = ()
 
     style = "spot"
 
@@ -106,6 +116,8 @@ class SpotTrader(Whale):
 class TwapUser(Whale):
     """Trades by TWAP, and sometimes stops one before its end."""
 
+    __slots__ = ()
+
     style = "twap"
     slice_ms: ClassVar[int] = 1_000
 
@@ -126,6 +138,8 @@ class TwapUser(Whale):
 
 class Gambler(Whale):
     """Bets everything at most leverage, is liquidated, and comes back with new money."""
+
+    __slots__ = ()
 
     style = "gambler"
     stake = Decimal(12_000)
@@ -154,6 +168,8 @@ class Gambler(Whale):
 
 class Patient(Whale):
     """Rests limit orders inside the spread, moves them, and cancels some that filled in part."""
+
+    __slots__ = ()
 
     style = "patient"
     usual_ntl = 9_000
@@ -191,15 +207,3 @@ class Patient(Whale):
         best = exchange.state.books[coin].best_px(side) or fair
         near = best + (fair - best) * self._dice.randint(0, 9) / 10
         return round_px(exchange.state.universe.get(coin), near, ROUND_DOWN)
-
-
-STYLES: Final[tuple[tuple[type[Whale], tuple[str, ...]], ...]] = (
-    (Scalper, PERPS),
-    (Flipper, PERPS[:4]),
-    (Patient, PERPS),
-    (SpotTrader, SPOT),
-    (Hip3Trader, HIP3),
-    (TwapUser, PERPS[:6]),
-    (Gambler, LEVERAGED),
-    (SwingTrader, PERPS),
-)

@@ -22,9 +22,19 @@ _TAIL: Final = 1.3
 
 
 class Whale(ABC):
-    """One named wallet. `coins` are its favourites; all its choices come from its own dice."""
+    """One named wallet. `coins` are its favourites.
+
+    It comes in with its first turn, so that a wallet that never acts costs next to nothing. All wallets draw
+    from the same dice: their turns have one order.
+    """
+
+    __slots__ = ("_dice", "_entered", "address", "coins", "mean_pause_ms")
 
     style: ClassVar[str]
+    eagerness: ClassVar[float] = 1.0
+    """How often it acts, compared to a usual wallet."""
+    own_pause_ms: ClassVar[int | None] = None
+    """The usual pause of a style that keeps its own pace, whatever the others do."""
     stake: ClassVar[Decimal] = Decimal(5_000_000)
     usual_ntl: ClassVar[int] = 20_000
     most_ntl: ClassVar[int] = 250_000
@@ -33,16 +43,27 @@ class Whale(ABC):
         self.address = address
         self.coins = coins
         self._dice = dice
+        self._entered = False
+        self.mean_pause_ms = 0.0
 
     def enter(self, exchange: Exchange) -> None:
         """Bring money before the first trade."""
         for dex in {exchange.state.universe.get(coin).dex for coin in self.coins}:
             exchange.deposit(self.address, self.stake, dex)
 
-    def act(self, exchange: Exchange) -> None:
-        """Take one turn."""
+    def act(self, exchange: Exchange, due_ms: int) -> int:
+        """Take one turn; return when the next one is due."""
+        if not self._entered:
+            self._entered = True
+            exchange.state.ledger.name(self.address)
+            self.enter(exchange)
         self._refill(exchange)
         self._decide(exchange)
+        return due_ms + self.pause_ms()
+
+    def pause_ms(self) -> int:
+        """Return how long until the next turn."""
+        return 1 + int(self._dice.expovariate(1 / self.mean_pause_ms))
 
     @abstractmethod
     def _decide(self, exchange: Exchange) -> None:
