@@ -11,16 +11,15 @@ from stored import Stored
 from hlmonitor.aggregator.core.acks import AckLedger
 from hlmonitor.aggregator.core.batch import Outbox
 from hlmonitor.aggregator.core.convert import input_of
+from hlmonitor.aggregator.core.inputs import FillInput, StatusInput
 from hlmonitor.aggregator.core.memory import MAX_FILLS, Budget, Memory
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.partition import Partition
 from hlmonitor.aggregator.core.publishing import PublishQueue
 from hlmonitor.aggregator.core.requests import BackfillRequest
 from hlmonitor.aggregator.core.restore import Restorer
-from hlmonitor.aggregator.core.status import StatusInput
 from hlmonitor.aggregator.core.triggers import Patience
 from hlmonitor.domain.addresses import Address
-from hlmonitor.domain.fills import Fill
 from hlmonitor.domain.watch import WatchEntry
 from hlmonitor.v1 import events_pb2, storage_pb2
 
@@ -204,10 +203,10 @@ class World:
     def _apply(self, gateway: Gateway, seq: int, event: events_pb2.Event) -> None:
         address, value = input_of(event)
         partition, received_at_ms = self.partition, event.received_at_ms
-        if isinstance(value, Fill | StatusInput):
+        if isinstance(value, FillInput | StatusInput):
             self.stored.answer(partition, value, received_at_ms, self.now)
-        if isinstance(value, Fill):
-            partition.fill(value, event.fill, received_at_ms, self.now)
+        if isinstance(value, FillInput):
+            partition.fill(value, received_at_ms, self.now)
         elif isinstance(value, StatusInput):
             partition.status(value, received_at_ms, self.now)
         elif isinstance(value, events_pb2.Gap):

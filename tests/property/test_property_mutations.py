@@ -11,14 +11,14 @@ from harness import World
 from market import START_MS, Market
 from oracle import Execution, TrueOrder
 
-from hlmonitor.aggregator.core import orders, partition, signals
+from hlmonitor.aggregator.core import convert, orders, signals
 from hlmonitor.aggregator.core.batch import Outbox
+from hlmonitor.aggregator.core.inputs import StatusInput
 from hlmonitor.aggregator.core.memory import Memory
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.orders import HeldFill, OrderState
 from hlmonitor.aggregator.core.partition import Partition
 from hlmonitor.aggregator.core.restore import Restorer
-from hlmonitor.aggregator.core.status import StatusInput
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.fills import Fill, FillDigest, Leg, Part, digest_of, split
 from hlmonitor.domain.watch import WatchEntry
@@ -158,7 +158,7 @@ def _counts_snapshots_twice(patch: pytest.MonkeyPatch) -> None:
         digest = digest_of(fill)
         return FillDigest(digest[::-1]) if fill.replayed else digest
 
-    patch.setattr(partition, "digest_of", faulty)
+    patch.setattr(convert, "digest_of", faulty)
 
 
 def _forgets_what_is_finished(patch: pytest.MonkeyPatch) -> None:

@@ -9,12 +9,12 @@ import msgspec
 from stored import Stored
 
 from hlmonitor.aggregator.core.batch import Outbox
-from hlmonitor.aggregator.core.convert import fill_of, status_of
+from hlmonitor.aggregator.core.convert import fill_input, status_of
+from hlmonitor.aggregator.core.inputs import FillInput, StatusInput
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.partition import Partition
-from hlmonitor.aggregator.core.status import StatusInput
 from hlmonitor.domain.addresses import Address
-from hlmonitor.domain.fills import Fill, FillDigest
+from hlmonitor.domain.fills import FillDigest
 from hlmonitor.domain.orders import OrderId
 from hlmonitor.domain.watch import WatchEntry
 from hlmonitor.v1 import events_pb2, storage_pb2
@@ -111,16 +111,16 @@ class Desk:
 
     def fill(self, **fields: Any) -> None:  # noqa: ANN401 whatever field a test is about
         raw = fill_message(**fields).SerializeToString()
-        fill = fill_of(raw)
-        self._ask(fill)
-        self.partition.fill(fill, raw, int(self.now_s * 1000), self.now)
+        heard = fill_input(raw)
+        self._ask(heard)
+        self.partition.fill(heard, int(self.now_s * 1000), self.now)
 
     def status(self, **fields: Any) -> None:  # noqa: ANN401 whatever field a test is about
         status = status_of(status_message(**fields))
         self._ask(status)
         self.partition.status(status, int(self.now_s * 1000), self.now)
 
-    def _ask(self, value: Fill | StatusInput) -> None:
+    def _ask(self, value: FillInput | StatusInput) -> None:
         if self.stored:
             self.stored.answer(self.partition, value, int(self.now_s * 1000), self.now)
 

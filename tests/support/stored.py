@@ -6,11 +6,10 @@ The writer's own tests pin that real databases do the same.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from hlmonitor.aggregator.core.inputs import FillInput, StatusInput
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.partition import Partition
 from hlmonitor.aggregator.core.recall import AskFor, lookup_of
-from hlmonitor.aggregator.core.status import StatusInput
-from hlmonitor.domain.fills import Fill
 from hlmonitor.v1 import storage_pb2
 
 Item = storage_pb2.LoadPartitionResponse
@@ -89,7 +88,9 @@ class Stored:
         last = {(row.address, row.feed, row.from_ms): row for row in self.gaps}
         return [row for row in last.values() if row.state == "open"]
 
-    def answer(self, partition: Partition, value: Fill | StatusInput, received_at_ms: int, now: Now) -> list[AskFor]:
+    def answer(
+        self, partition: Partition, value: FillInput | StatusInput, received_at_ms: int, now: Now
+    ) -> list[AskFor]:
         """Answer what a partition must ask before it takes an event in; returns what that was."""
         questions: list[AskFor] = []
         while question := partition.question(value, received_at_ms):

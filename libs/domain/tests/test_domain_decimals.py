@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hlmonitor.domain.decimals import MAX_DIGITS, AmountError, canonical, parse_amount, rounded
+from hlmonitor.domain.decimals import MAX_DIGITS, AmountError, canonical, parse_amount, quotient, rounded
 
 AMOUNTS = st.decimals(allow_nan=False, allow_infinity=False, places=9, min_value=-(10**12), max_value=10**12)
 
@@ -73,3 +73,19 @@ def test_equal_numbers_have_equal_texts(value: Decimal, zeros: int) -> None:
     assert canonical(padded) == canonical(value)
     assert Decimal(canonical(value)) == value
     assert "E" not in canonical(value)
+
+
+@given(
+    st.decimals(places=9, min_value=-(10**15), max_value=10**15), st.decimals(places=9, min_value=1, max_value=10**12)
+)
+def test_a_quotient_is_rounded_as_the_exact_fraction_is(numerator: Decimal, denominator: Decimal) -> None:
+    for scale in (0, 9, 12, 18):
+        exact = Fraction(numerator) / Fraction(denominator)
+        assert quotient(numerator, denominator, scale) == rounded(exact, scale)
+
+
+@given(st.integers(-(10**14), 10**14), st.integers(1, 10**12), st.sampled_from([9, 12]))
+def test_a_tie_goes_to_the_even_digit(units: int, denominator: int, scale: int) -> None:
+    tie = Fraction(2 * units + 1, 2 * 10**scale)
+    top, bottom = Decimal(2 * units + 1) * denominator, Decimal(2 * 10**scale) * denominator
+    assert quotient(top, bottom, scale) == rounded(tie, scale)

@@ -4,22 +4,21 @@ from collections.abc import Iterable
 
 from aggregates import START_MS, WHALE, Desk, fill_message, status_message
 
-from hlmonitor.aggregator.core.convert import fill_of, status_of
+from hlmonitor.aggregator.core.convert import fill_input, status_of
 from hlmonitor.aggregator.core.memory import Budget, Memory
 from hlmonitor.aggregator.core.orders import OrderState, hold
 from hlmonitor.aggregator.core.recall import AskFor
-from hlmonitor.domain.fills import FillDigest, digest_of
-from hlmonitor.domain.orders import OrderId, order_id, order_of
+from hlmonitor.domain.fills import FillDigest
+from hlmonitor.domain.orders import OrderId
 
-OLD_FILL = fill_of(fill_message(replayed=True).SerializeToString())
+OLD_FILL = fill_input(fill_message(replayed=True).SerializeToString())
 LATE_MS = START_MS + 60_000
 
 
 def _order(oid: int, fills: int) -> OrderState:
     raws = [fill_message(oid=oid, tid=oid * 100 + number).SerializeToString() for number in range(fills)]
-    helds = [hold(digest_of(fill_of(raw)), fill_of(raw), raw, 0, uncounted=False) for raw in raws]
-    ref = order_of(helds[0].fill)
-    order = OrderState(ref, order_id(ref))
+    helds = [hold(fill_input(raw), 0, uncounted=False) for raw in raws]
+    order = OrderState(helds[0].heard.ref, helds[0].heard.order_id)
     for held in helds:
         order.add(held, 0)
     return order
@@ -27,9 +26,9 @@ def _order(oid: int, fills: int) -> OrderState:
 
 def test_old_fill_is_asked_for_once_and_a_live_one_never() -> None:
     desk = Desk()
-    live = fill_of(fill_message(tid=2).SerializeToString())
+    live = fill_input(fill_message(tid=2).SerializeToString())
     assert desk.partition.question(live, LATE_MS) is None
-    digest = digest_of(OLD_FILL)
+    digest = OLD_FILL.digest
     assert desk.partition.question(OLD_FILL, LATE_MS) == (AskFor.FILL, digest)
     desk.learn(fills=[digest])
     assert desk.partition.question(OLD_FILL, LATE_MS) is None
@@ -41,8 +40,8 @@ def test_old_fill_is_asked_for_once_and_a_live_one_never() -> None:
 
 def test_old_fill_that_is_stored_gives_no_second_signal() -> None:
     desk = Desk()
-    digest = digest_of(OLD_FILL)
-    desk.learn(fills=[digest], stored={digest: order_id(order_of(OLD_FILL))})
+    digest = OLD_FILL.digest
+    desk.learn(fills=[digest], stored={digest: OLD_FILL.order_id})
     desk.fill(replayed=True)
     desk.wait(400)
     assert desk.signals() == []
@@ -57,7 +56,7 @@ def test_old_fill_from_before_the_watch_needs_no_question() -> None:
 def test_old_status_of_a_finished_order_is_dropped() -> None:
     desk = Desk()
     status = status_of(status_message())
-    identity = order_id(order_of(OLD_FILL))
+    identity = OLD_FILL.order_id
     assert desk.partition.question(status, START_MS + 100) is None, "a live status is of an order that memory knows"
     assert desk.partition.question(status, LATE_MS) == (AskFor.END, identity)
     desk.learn(orders=[identity], finished=[identity])
@@ -70,8 +69,8 @@ def test_old_status_of_a_finished_order_is_dropped() -> None:
 def test_status_is_withdrawn_when_its_fills_turn_out_to_be_told() -> None:
     desk = Desk()
     desk.status()
-    digest = digest_of(OLD_FILL)
-    desk.learn(fills=[digest], stored={digest: order_id(order_of(OLD_FILL))})
+    digest = OLD_FILL.digest
+    desk.learn(fills=[digest], stored={digest: OLD_FILL.order_id})
     desk.fill(replayed=True)
     desk.wait(20)
     assert desk.signals() == []

@@ -2,10 +2,8 @@
 
 from aggregates import START_MS, WHALE, Desk, fill_message
 
-from hlmonitor.aggregator.core.convert import fill_of
+from hlmonitor.aggregator.core.convert import fill_input
 from hlmonitor.aggregator.core.recall import AskFor
-from hlmonitor.domain.fills import digest_of
-from hlmonitor.domain.orders import order_id, order_of
 from hlmonitor.v1 import events_pb2
 
 SELL = events_pb2.SIDE_SELL
@@ -111,13 +109,13 @@ def test_live_repeat_of_a_fill_that_memory_had_to_forget_is_asked_of_sql() -> No
     for oid in (1, 2):
         desk.fill(oid=oid, tid=oid)
         desk.status(oid=oid)
-    repeat = fill_of(fill_message().SerializeToString())
+    repeat = fill_input(fill_message().SerializeToString())
     # Not committed yet: the batch that gathers knows it.
     assert desk.partition.question(repeat, 0) is None
     desk.fill()
     assert len(desk.signals()) == 2
-    assert desk.partition.question(repeat, 0) == (AskFor.FILL, digest_of(repeat))
-    desk.learn(fills=[digest_of(repeat)], stored={digest_of(repeat): order_id(order_of(repeat))})
+    assert desk.partition.question(repeat, 0) == (AskFor.FILL, repeat.digest)
+    desk.learn(fills=[repeat.digest], stored={repeat.digest: repeat.order_id})
     desk.fill()
     desk.fill(oid=3, tid=3, time_ms=START_MS + 1)
     desk.status(oid=3)
@@ -127,8 +125,8 @@ def test_live_repeat_of_a_fill_that_memory_had_to_forget_is_asked_of_sql() -> No
 def test_answer_of_sql_holds_until_its_fill_is_told_however_little_memory_there_is() -> None:
     desk = Desk()
     desk.partition.memory.budget.limit = 1
-    repeats = [fill_of(fill_message(oid=oid, tid=oid, replayed=True).SerializeToString()) for oid in (1, 2, 3)]
-    stored = {digest_of(repeat): order_id(order_of(repeat)) for repeat in repeats}
+    repeats = [fill_input(fill_message(oid=oid, tid=oid, replayed=True).SerializeToString()) for oid in (1, 2, 3)]
+    stored = {repeat.digest: repeat.order_id for repeat in repeats}
     desk.learn(fills=list(stored), stored=stored)
     for oid in (1, 2, 3):
         desk.fill(oid=oid, tid=oid, replayed=True)

@@ -7,14 +7,14 @@ import pytest
 from aggregates import START_MS, WHALE, Desk, fill_message, status_message
 from stored import Stored
 
-from hlmonitor.aggregator.core.convert import fill_of, status_of
+from hlmonitor.aggregator.core.convert import fill_input, status_of
 from hlmonitor.aggregator.core.recall import AskFor
 from hlmonitor.aggregator.core.resting import Resting
 from hlmonitor.aggregator.core.restore import Restorer
-from hlmonitor.domain.orders import OrderId, order_id, order_of
+from hlmonitor.domain.orders import OrderId
 from hlmonitor.domain.partitions import PARTITIONS
 
-IDENTITY = order_id(order_of(fill_of(fill_message().SerializeToString())))
+IDENTITY = fill_input(fill_message().SerializeToString()).order_id
 TO_REST_S = 400
 
 
@@ -74,7 +74,7 @@ def test_order_whose_batch_is_not_committed_yet_stays() -> None:
 
 
 def test_repeat_of_a_resting_orders_fill_is_known_without_a_question(sleeper: Sleeper) -> None:
-    repeat = fill_of(fill_message(sz="0.4").SerializeToString())
+    repeat = fill_input(fill_message(sz="0.4").SerializeToString())
     assert sleeper.desk.partition.question(repeat, START_MS) is None
     sleeper.desk.fill(sz="0.4")
     assert sleeper.desk.partition.take_tally().duplicates == 1
@@ -112,10 +112,9 @@ def test_next_owner_is_told_which_orders_rest_and_loads_none_of_them(sleeper: Sl
 
 
 def test_order_that_only_looks_like_a_resting_one_costs_one_question(sleeper: Sleeper) -> None:
-    stranger = fill_of(fill_message(oid=2, tid=7).SerializeToString())
-    identity = order_id(order_of(stranger))
+    stranger = fill_input(fill_message(oid=2, tid=7).SerializeToString())
     partition = sleeper.desk.partition
-    partition.decider.resting.add(identity)
+    partition.decider.resting.add(stranger.order_id)
     assert sleeper.stored.answer(partition, stranger, START_MS, sleeper.desk.now) == [AskFor.REST]
 
 

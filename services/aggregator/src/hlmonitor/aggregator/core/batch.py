@@ -86,8 +86,8 @@ class Outbox:
 
     def is_waiting(self, order_id: OrderId, digest: FillDigest) -> bool:
         """Whether a fill is on its way to SQL, which does not know it yet."""
-        drafts = (self._units.get(order_id), self._sent.get(order_id))
-        return any(draft and digest in draft.fills for draft in drafts)
+        gathered, sent = self._units.get(order_id), self._sent.get(order_id)
+        return bool((gathered and digest in gathered.fills) or (sent and digest in sent.fills))
 
     def holds(self, order_id: OrderId) -> bool:
         """Whether something of an order is on its way to SQL."""

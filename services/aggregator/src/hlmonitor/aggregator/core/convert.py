@@ -4,10 +4,11 @@ from decimal import Decimal
 
 from google.protobuf.message import DecodeError
 
-from hlmonitor.aggregator.core.status import StatusInput
+from hlmonitor.aggregator.core.inputs import FillInput, StatusInput
 from hlmonitor.domain.addresses import Address, AddressError, parse_address
 from hlmonitor.domain.decimals import AmountError, parse_amount
-from hlmonitor.domain.fills import Feed, Fill, Side
+from hlmonitor.domain.fills import Feed, Fill, Side, digest_of
+from hlmonitor.domain.orders import order_id, order_of
 from hlmonitor.v1 import events_pb2
 
 _SIDES = {events_pb2.SIDE_BUY: Side.BUY, events_pb2.SIDE_SELL: Side.SELL}
@@ -72,7 +73,18 @@ def fill_of(raw: bytes) -> Fill:
     )
 
 
-Input = Fill | StatusInput | events_pb2.AccountSnapshot | events_pb2.Gap | events_pb2.CaughtUp | events_pb2.Opened
+def fill_input(raw: bytes) -> FillInput:
+    """A fill from its serialized message, with its identity.
+
+    Raises:
+        FieldError: the bytes are no Fill, or a field has no usable value.
+    """
+    fill = fill_of(raw)
+    ref = order_of(fill)
+    return FillInput(fill, raw, digest_of(fill), ref, order_id(ref))
+
+
+Input = FillInput | StatusInput | events_pb2.AccountSnapshot | events_pb2.Gap | events_pb2.CaughtUp | events_pb2.Opened
 """What an event says, checked."""
 
 
@@ -84,8 +96,8 @@ def input_of(event: events_pb2.Event) -> tuple[Address, Input]:
     """
     match event.WhichOneof("event"):
         case "fill":
-            fill = fill_of(event.fill)
-            return fill.address, fill
+            heard = fill_input(event.fill)
+            return heard.fill.address, heard
         case "order_status":
             status = status_of(event.order_status)
             return status.address, status

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from hlmonitor.domain.decimals import ZERO, product, total
+from hlmonitor.aggregator.core.inputs import FillInput
+from hlmonitor.domain.decimals import ZERO, plus, product, total
 from hlmonitor.domain.fills import Fill, FillDigest, Leg, Part, Side, split
 from hlmonitor.domain.orders import Kind, OrderId, OrderRef, TerminalStatus, kind_of
 
@@ -15,19 +16,29 @@ from hlmonitor.domain.orders import Kind, OrderId, OrderRef, TerminalStatus, kin
 class HeldFill:
     """A fill in memory, with the number of the signal that took each of its parts."""
 
-    digest: FillDigest
-    fill: Fill
-    raw: bytes
-    """The serialized Fill as it came: what the writer stores."""
+    heard: FillInput
     parts: tuple[Part, ...]
     received_at_ms: int
     uncounted: bool = False
     """Older than the wallet's `watch_from`: it counts in the order's sum, never in amounts."""
     taken: dict[Leg, int] = field(default_factory=dict)
 
+    @property
+    def fill(self) -> Fill:
+        """What the venue told."""
+        return self.heard.fill
+
+    @property
+    def digest(self) -> FillDigest:
+        """Its identity."""
+        return self.heard.digest
+
     def part(self, leg: Leg) -> Part | None:
         """The part that belongs to a leg."""
-        return next((part for part in self.parts if part.leg is leg), None)
+        for part in self.parts:
+            if part.leg is leg:
+                return part
+        return None
 
 
 @dataclass(slots=True)
@@ -73,7 +84,7 @@ class OrderState:
     def add(self, held: HeldFill, now_s: float) -> None:
         """Take a fill in. The caller knows that it is new."""
         self.fills[held.digest] = held
-        self.filled = total((self.filled, held.fill.sz))
+        self.filled = plus(self.filled, held.fill.sz)
         self.cloid = self.cloid or held.fill.cloid
         self.last_fill_at_s = now_s
         self.received_at_ms = max(self.received_at_ms, held.received_at_ms)
@@ -83,8 +94,8 @@ class OrderState:
             return
         for part in held.parts:
             totals = self.totals.setdefault(part.leg, LegTotals(part.long))
-            totals.size = total((totals.size, part.sz))
-            totals.notional = total((totals.notional, product(part.sz, held.fill.px)))
+            totals.size = plus(totals.size, part.sz)
+            totals.notional = plus(totals.notional, product(part.sz, held.fill.px))
             totals.last_received_at_ms = max(totals.last_received_at_ms, held.received_at_ms)
             if part.leg not in held.taken:
                 self._pending.setdefault(part.leg, []).append(held)
@@ -117,9 +128,9 @@ class OrderState:
         return self.status is not None and self.status.orig_sz > 0 and self.filled == self.status.filled
 
 
-def hold(digest: FillDigest, fill: Fill, raw: bytes, received_at_ms: int, *, uncounted: bool) -> HeldFill:
+def hold(heard: FillInput, received_at_ms: int, *, uncounted: bool) -> HeldFill:
     """A fill split into its parts, ready to be taken in."""
-    return HeldFill(digest, fill, raw, split(fill), received_at_ms, uncounted)
+    return HeldFill(heard, split(heard.fill), received_at_ms, uncounted)
 
 
 def in_execution_order(helds: Iterable[HeldFill]) -> list[HeldFill]:

@@ -9,22 +9,22 @@ from dataclasses import dataclass, field
 from hlmonitor.aggregator.core.accounts import Account
 from hlmonitor.aggregator.core.batch import Outbox
 from hlmonitor.aggregator.core.continuity import Break
-from hlmonitor.aggregator.core.convert import fill_of
+from hlmonitor.aggregator.core.convert import fill_input
 from hlmonitor.aggregator.core.decider import Decider
+from hlmonitor.aggregator.core.inputs import FillInput, StatusInput
 from hlmonitor.aggregator.core.memory import Memory
 from hlmonitor.aggregator.core.metadata import Markets
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.orders import OrderState, hold
 from hlmonitor.aggregator.core.recall import Question, Recall
 from hlmonitor.aggregator.core.requests import BackfillRequest, Request, ResumeRequest
-from hlmonitor.aggregator.core.status import StatusInput
 from hlmonitor.aggregator.core.tally import Tally
 from hlmonitor.aggregator.core.triggers import Patience
 from hlmonitor.aggregator.core.wallet import OpenGap, Wallet
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.decimals import AmountError
-from hlmonitor.domain.fills import Fill, Leg, digest_of, is_spot
-from hlmonitor.domain.orders import Kind, OrderId, OrderRef, TerminalStatus, is_terminal, order_id, order_of
+from hlmonitor.domain.fills import Fill, Leg, is_spot
+from hlmonitor.domain.orders import Kind, OrderId, OrderRef, TerminalStatus, is_terminal, order_id
 from hlmonitor.domain.sizes import SizeBounds
 from hlmonitor.domain.watch import WatchEntry
 from hlmonitor.v1 import events_pb2, storage_pb2
@@ -85,14 +85,12 @@ class Partition:
         for address in [known for known, wallet in self.wallets.items() if wallet.entry and known not in entries]:
             self._drop(self.wallets[address], now)
 
-    def fill(self, fill: Fill, raw: bytes, received_at_ms: int, now: Now) -> None:
+    def fill(self, heard: FillInput, received_at_ms: int, now: Now) -> None:
         """Take a fill in, once."""
+        fill, digest, ref, identity = heard.fill, heard.digest, heard.ref, heard.order_id
         tally = self.decider.tally
         tally.fills += 1
         wallet = self.wallet(fill.address)
-        digest = digest_of(fill)
-        ref = order_of(fill)
-        identity = order_id(ref)
         order = wallet.orders.get(identity)
         if ref.is_system:
             self._note_system(wallet, fill)
@@ -107,8 +105,8 @@ class Partition:
             # Older than the watch: only an order that goes on after it needs such a fill, for its sum.
             tally.effects["ignored"] += 1
             return
-        order = order or self._revive_or_open(wallet, ref, now)
-        held = hold(digest, fill, raw, received_at_ms, uncounted=uncounted)
+        order = order or self._revive_or_open(wallet, ref, identity, now)
+        held = hold(heard, received_at_ms, uncounted=uncounted)
         self.recall.fill_taken_in(identity, digest)
         self._count(fill, tuple(part.leg for part in held.parts), uncounted=uncounted)
         if not uncounted and not is_spot(fill.coin):
@@ -145,12 +143,13 @@ class Partition:
         if identity in wallet.orders:
             self.outbox.unit(order, self.markets.symbol_of(ref.coin)).status_changed = True
 
-    def question(self, value: Fill | StatusInput, received_at_ms: int) -> Question | None:
+    def question(self, value: FillInput | StatusInput, received_at_ms: int) -> Question | None:
         """What SQL has to be asked before this may be taken in."""
-        wallet = self.wallets.get(value.address)
+        address = value.fill.address if isinstance(value, FillInput) else value.address
+        wallet = self.wallets.get(address)
         if wallet is None or wallet.entry is None:
             return None
-        if isinstance(value, Fill):
+        if isinstance(value, FillInput):
             return self.recall.about_fill(wallet, value)
         return self.recall.about_status(wallet, value, received_at_ms)
 
@@ -169,9 +168,9 @@ class Partition:
         Raises:
             FieldError: the row cannot be read: the database was changed by hand.
         """
-        fill = fill_of(row.fill)
-        order = self.wallet(fill.address).order(order_of(fill), OrderId(row.order_id))
-        held = hold(digest_of(fill), fill, row.fill, now.wall_ms, uncounted=row.uncounted)
+        heard = fill_input(row.fill)
+        order = self.wallet(heard.fill.address).order(heard.ref, OrderId(row.order_id))
+        held = hold(heard, now.wall_ms, uncounted=row.uncounted)
         if row.HasField("close_number"):
             held.taken[Leg.CLOSE] = row.close_number
         if row.HasField("open_number"):
@@ -277,8 +276,8 @@ class Partition:
         # The counter lives on: a wallet that comes back goes on with the next number.
         wallet.entry, wallet.gaps, wallet.account = None, {}, Account(wallet.address)
 
-    def _revive_or_open(self, wallet: Wallet, ref: OrderRef, now: Now) -> OrderState:
-        order = OrderState(ref, order_id(ref))
+    def _revive_or_open(self, wallet: Wallet, ref: OrderRef, identity: OrderId, now: Now) -> OrderState:
+        order = OrderState(ref, identity)
         if finished := self.recall.finished(order.id):
             order.filled, order.status, order.is_revived = finished.filled, finished.status, True
             order.totals = finished.totals

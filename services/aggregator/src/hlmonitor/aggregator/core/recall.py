@@ -10,14 +10,14 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from hlmonitor.aggregator.core.batch import Outbox
+from hlmonitor.aggregator.core.inputs import FillInput, StatusInput
 from hlmonitor.aggregator.core.memory import FinishedOrder, Memory
 from hlmonitor.aggregator.core.orders import OrderState
 from hlmonitor.aggregator.core.packed import pairs_of
 from hlmonitor.aggregator.core.resting import Resting
-from hlmonitor.aggregator.core.status import StatusInput
 from hlmonitor.aggregator.core.wallet import Wallet
-from hlmonitor.domain.fills import Fill, FillDigest, digest_of
-from hlmonitor.domain.orders import OrderId, is_terminal, order_id, order_of
+from hlmonitor.domain.fills import FillDigest
+from hlmonitor.domain.orders import OrderId, is_terminal, order_id
 from hlmonitor.v1 import storage_pb2
 
 LIVE_STATUS_MS = 30_000
@@ -61,9 +61,9 @@ class Recall:
         """What is known of an order that has finished."""
         return self.memory.finished(identity) or self.outbox.finishing(identity)
 
-    def about_fill(self, wallet: Wallet, fill: Fill) -> Question | None:
+    def about_fill(self, wallet: Wallet, heard: FillInput) -> Question | None:
         """What must be asked before this fill may be taken in."""
-        digest, identity = digest_of(fill), order_id(order_of(fill))
+        fill, digest, identity = heard.fill, heard.digest, heard.order_id
         order = wallet.orders.get(identity)
         self.newest_ms = max(self.newest_ms, fill.time_ms)
         if (order and digest in order.fills) or self.has_taken(identity, digest):

@@ -1,14 +1,13 @@
 """What an order looks like as rows of the writer's contract."""
 
 from collections.abc import Iterable
-from fractions import Fraction
 
 import msgspec
 
 from hlmonitor.aggregator.core.orders import HeldFill, LegTotals, OrderState, in_execution_order
 from hlmonitor.aggregator.core.payload import UNKNOWN_CLOSE_RATE, UNKNOWN_POSITION_RATE, subject_of, v1_json
 from hlmonitor.aggregator.core.signals import Signal
-from hlmonitor.domain.decimals import canonical, rounded
+from hlmonitor.domain.decimals import canonical, quotient
 from hlmonitor.domain.fills import Leg, is_spot
 from hlmonitor.domain.orders import order_key
 from hlmonitor.v1 import events_pb2, storage_pb2
@@ -23,7 +22,7 @@ def fill_row(order: OrderState, held: HeldFill) -> storage_pb2.FillRow:
     """A fill as it is stored, with the signals that took its parts so far."""
     return storage_pb2.FillRow(
         digest=held.digest,
-        fill=held.raw,
+        fill=held.heard.raw,
         order_id=order.id,
         close_number=held.taken.get(Leg.CLOSE),
         open_number=held.taken.get(Leg.OPEN),
@@ -45,7 +44,7 @@ def order_row(
         symbol=symbol,
         coin=order.ref.coin,
         total_size=canonical(totals.size),
-        weighted_avg_px=canonical(rounded(Fraction(totals.notional) / Fraction(totals.size), STORED_SCALE)),
+        weighted_avg_px=canonical(quotient(totals.notional, totals.size, STORED_SCALE)),
         order_status=_status(order, finished=finished),
         last_fill_time_s=totals.last_received_at_ms // 1000,
         signal_sent=leg not in order.pending_legs,

@@ -13,10 +13,13 @@ from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.orders import HeldFill, OrderState
 from hlmonitor.aggregator.core.triggers import Trigger
 from hlmonitor.domain.addresses import Address
-from hlmonitor.domain.decimals import PRICE_SCALE, RATE_SCALE, ZERO, product, rounded, total
+from hlmonitor.domain.decimals import PRICE_SCALE, RATE_SCALE, ZERO, product, quotient, rounded, total
 from hlmonitor.domain.fills import Leg, Part, is_spot
 from hlmonitor.domain.orders import Kind
 from hlmonitor.domain.sizes import PositionSize, SizeBounds
+
+_ONE = Decimal(1)
+_PERCENT = Decimal(100)
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +101,7 @@ def build_signal(
     first, last = parts[0], parts[-1]
     size = total(part.sz for _, part in parts)
     notional = total(product(held.fill.px, part.sz) for held, part in parts)
-    price = rounded(Fraction(notional) / Fraction(size), PRICE_SCALE)
+    price = quotient(notional, size, PRICE_SCALE)
     coin = order.ref.coin
     position_rate = _position_rate(notional, account.value_for(coin, markets))
     return Signal(
@@ -124,7 +127,7 @@ def build_signal(
         twap_id=order.ref.twap_id,
         fills=len(parts),
         notional_usd=notional,
-        fee=rounded(sum((_fee(held, part) for held, part in parts), Fraction(0)), PRICE_SCALE),
+        fee=_fees(parts),
         fee_token=first[0].fill.fee_token,
         closed_pnl=total(_closed_pnl(held, leg) for held, _ in parts),
         start_position=first[1].before,
@@ -152,19 +155,25 @@ def signal_id(order: OrderState, leg: Leg, first: HeldFill) -> str:
 def _close_rate(closed: Decimal, before: Decimal) -> Decimal | None:
     if before.is_zero():
         return None
-    return rounded(min(Fraction(closed) / abs(Fraction(before)), Fraction(1)), RATE_SCALE)
+    held = abs(before)
+    return quotient(min(closed, held), held, RATE_SCALE)
 
 
 def _position_rate(notional: Decimal, value: Decimal | None) -> Decimal | None:
     if value is None:
         return None
-    return rounded(Fraction(notional) / Fraction(value) * 100, RATE_SCALE)
+    return quotient(product(notional, _PERCENT), value, RATE_SCALE)
 
 
-def _fee(held: HeldFill, part: Part) -> Fraction:
+def _fees(parts: Sequence[tuple[HeldFill, Part]]) -> Decimal:
     # A fill that crosses zero pays one fee: each leg bears its share by size.
-    fee = Fraction(held.fill.fee)
-    return fee if part.sz == held.fill.sz else fee * Fraction(part.sz) / Fraction(held.fill.sz)
+    whole = total(held.fill.fee for held, part in parts if part.sz == held.fill.sz)
+    shares = [
+        Fraction(held.fill.fee) * Fraction(part.sz) / Fraction(held.fill.sz)
+        for held, part in parts
+        if part.sz != held.fill.sz
+    ]
+    return rounded(sum(shares, Fraction(whole)), PRICE_SCALE) if shares else quotient(whole, _ONE, PRICE_SCALE)
 
 
 def _closed_pnl(held: HeldFill, leg: Leg) -> Decimal:

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, replace
 
 from hlmonitor.aggregator.core.accounts import Account
 from hlmonitor.aggregator.core.continuity import Continuity
+from hlmonitor.aggregator.core.inputs import StatusInput
 from hlmonitor.aggregator.core.orders import OrderState
-from hlmonitor.aggregator.core.status import StatusInput
 from hlmonitor.aggregator.core.triggers import Patience
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.orders import OrderId, OrderRef
@@ -66,7 +66,7 @@ class Wallet:
 
     def is_paused(self, now_s: float) -> bool:
         """Whether its timers stand still because it catches up after a gap."""
-        return any(now_s - gap.since_s < GAP_PAUSE_S for gap in self.gaps.values())
+        return bool(self.gaps) and any(now_s - gap.since_s < GAP_PAUSE_S for gap in self.gaps.values())
 
     def patience(self, default: Patience) -> Patience:
         """The waiting times, with the wallet's own order timeout if it has one."""

@@ -11,13 +11,12 @@ from typing import assert_never
 
 from hlmonitor.aggregator.core.acks import AckLedger
 from hlmonitor.aggregator.core.convert import FieldError, Input, input_of
+from hlmonitor.aggregator.core.inputs import FillInput, StatusInput
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.partition import Partition
 from hlmonitor.aggregator.core.recall import Question, lookup_of
-from hlmonitor.aggregator.core.status import StatusInput
 from hlmonitor.aggregator.io.sessions import Session, Sessions
 from hlmonitor.domain.addresses import Address
-from hlmonitor.domain.fills import Fill
 from hlmonitor.runtime.logs import Log
 from hlmonitor.v1 import events_pb2, ingest_pb2, storage_pb2
 
@@ -103,8 +102,8 @@ class Intake:
     def _apply(self, partition: Partition, waiting: _Waiting, now: Now) -> None:
         received_at_ms = waiting.event.received_at_ms
         match waiting.value:
-            case Fill() as fill:
-                partition.fill(fill, waiting.event.fill, received_at_ms, now)
+            case FillInput() as fill:
+                partition.fill(fill, received_at_ms, now)
             case StatusInput() as status:
                 partition.status(status, received_at_ms, now)
             case events_pb2.AccountSnapshot() as snapshot:
@@ -121,6 +120,6 @@ class Intake:
 
 
 def _question(partition: Partition, waiting: _Waiting) -> Question | None:
-    if isinstance(waiting.value, Fill | StatusInput):
+    if isinstance(waiting.value, FillInput | StatusInput):
         return partition.question(waiting.value, waiting.event.received_at_ms)
     return None

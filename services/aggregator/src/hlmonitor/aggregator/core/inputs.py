@@ -1,10 +1,23 @@
-"""What the venue says of an order at one moment."""
+"""What gateways tell of orders, checked and ready to be taken in."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 
 from hlmonitor.domain.addresses import Address
-from hlmonitor.domain.orders import Kind, OrderRef, twap_ref
+from hlmonitor.domain.fills import Fill, FillDigest
+from hlmonitor.domain.orders import Kind, OrderId, OrderRef, twap_ref
+
+
+@dataclass(frozen=True, slots=True)
+class FillInput:
+    """A fill with what identifies it and its order."""
+
+    fill: Fill
+    raw: bytes
+    """The serialized Fill as it came: what the writer stores."""
+    digest: FillDigest
+    ref: OrderRef
+    order_id: OrderId
 
 
 @dataclass(frozen=True, slots=True)
