@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from aggregates import START_MS, WHALE, Desk, fill_message, status_message
 
 from hlmonitor.aggregator.core.convert import fill_input, status_of
-from hlmonitor.aggregator.core.memory import Budget, Memory
+from hlmonitor.aggregator.core.memory import ORDER_WEIGHT, Budget, Memory
 from hlmonitor.aggregator.core.orders import OrderState, hold
 from hlmonitor.aggregator.core.recall import AskFor
 from hlmonitor.domain.fills import FillDigest
@@ -17,10 +17,10 @@ LATE_MS = START_MS + 60_000
 
 def _order(oid: int, fills: int) -> OrderState:
     raws = [fill_message(oid=oid, tid=oid * 100 + number).SerializeToString() for number in range(fills)]
-    helds = [hold(fill_input(raw), 0, uncounted=False) for raw in raws]
-    order = OrderState(helds[0].heard.ref, helds[0].heard.order_id)
-    for held in helds:
-        order.add(held, 0)
+    heard = [fill_input(raw) for raw in raws]
+    order = OrderState(heard[0].ref, heard[0].order_id)
+    for one in heard:
+        order.add(hold(one, 0, uncounted=False), 0)
     return order
 
 
@@ -84,17 +84,26 @@ def _digests(orders: Iterable[OrderState]) -> list[FillDigest]:
 
 
 def test_memory_is_bounded_over_all_partitions_and_forgets_the_oldest_first() -> None:
-    budget = Budget(limit=10)
+    each = 3 + ORDER_WEIGHT
+    budget = Budget(limit=3 * each)
     first, second = Memory(budget), Memory(budget)
     orders = [_order(oid, 3) for oid in range(1, 5)]
     first.remember(orders[0])
     for order in orders[1:]:
         second.remember(order)
-    assert budget.used == len(first) + len(second) == 9
+    assert budget.used == 3 * each
     assert [second.order_of(digest) is None for digest in _digests(orders[1:2])] == [True] * 3
     assert all(second.order_of(digest) for digest in _digests(orders[2:]))
     first.close()
-    assert budget.used == 6
+    assert budget.used == 2 * each
+
+
+def test_finished_orders_without_fills_take_their_share_of_the_memory() -> None:
+    memory = Memory(Budget(limit=5 * ORDER_WEIGHT))
+    ids = [OrderId(bytes([number]) * 16) for number in range(9)]
+    for identity in ids:
+        memory.remember_finished(identity)
+    assert [memory.finished(identity) is not None for identity in ids] == [False] * 4 + [True] * 5
 
 
 def test_late_fill_joins_what_is_remembered_of_its_order() -> None:

@@ -45,6 +45,7 @@ _SYSTEM_DIRS = {
     "Merge Question": Kind.OUTCOME,
     "Negate Outcome": Kind.OUTCOME,
 }
+_OF_WALLETS = (Kind.ORDER, Kind.TWAP, Kind.UNKNOWN)
 _NOT_TERMINAL = {"open", "triggered", "activated", "waitingForTrigger"}
 
 
@@ -61,7 +62,7 @@ class OrderRef(msgspec.Struct, frozen=True):
     @property
     def is_system(self) -> bool:
         """The venue made it (liquidation, ADL, settlement, …), so no status will come for it."""
-        return self.kind not in (Kind.ORDER, Kind.TWAP, Kind.UNKNOWN)
+        return self.kind not in _OF_WALLETS
 
 
 class TerminalStatus(msgspec.Struct, frozen=True):

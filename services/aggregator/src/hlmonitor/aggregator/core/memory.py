@@ -15,11 +15,13 @@ from hlmonitor.domain.orders import OrderId, TerminalStatus
 
 MAX_FILLS = 200_000
 """Fill identities kept per aggregator (DESIGN G6)."""
+ORDER_WEIGHT = 4
+"""An order that is remembered takes as much memory as this many fill identities."""
 
 
 @dataclass(slots=True)
 class Budget:
-    """How many fill identities all partitions of a process may keep together."""
+    """How many fill identities, or orders by their weight, all partitions of a process may keep together."""
 
     limit: int = MAX_FILLS
     used: int = 0
@@ -79,7 +81,8 @@ class Memory:
 
     def remember_finished(self, order_id: OrderId) -> None:
         """Keep that an order was finished before this owner's time."""
-        self._orders.setdefault(order_id, FinishedOrder())
+        if order_id not in self._orders:
+            self._keep(order_id, FinishedOrder())
 
     def is_settled(self, identity: bytes) -> bool:
         """Whether it is known that SQL does not have this fill or order either."""
@@ -98,22 +101,27 @@ class Memory:
 
     def close(self) -> None:
         """The partition is let go: its share of the budget is free."""
-        self.budget.used -= len(self._fills)
+        self.budget.used -= self._weight
         self._fills.clear()
         self._orders.clear()
 
     def _keep(self, order_id: OrderId, order: FinishedOrder) -> None:
+        before = self._weight
         self._orders[order_id] = order
-        before = len(self._fills)
         self._fills.update(dict.fromkeys(order.digests, order_id))
-        self.budget.used += len(self._fills) - before
+        self.budget.used += self._weight - before
         while self.budget.used > self.budget.limit and len(self._orders) > 1:
             forgotten = self._forget(next(iter(self._orders)))
             self.forgotten_ms = max(self.forgotten_ms, forgotten.last_ms if forgotten else 0)
 
     def _forget(self, order_id: OrderId) -> FinishedOrder | None:
+        before = self._weight
         order = self._orders.pop(order_id, None)
         for digest in order.digests if order else ():
-            if self._fills.pop(digest, None) is not None:
-                self.budget.used -= 1
+            self._fills.pop(digest, None)
+        self.budget.used -= before - self._weight
         return order
+
+    @property
+    def _weight(self) -> int:
+        return len(self._fills) + ORDER_WEIGHT * len(self._orders)

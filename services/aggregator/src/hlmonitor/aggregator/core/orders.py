@@ -16,22 +16,15 @@ from hlmonitor.domain.orders import Kind, OrderId, OrderRef, TerminalStatus, kin
 class HeldFill:
     """A fill in memory, with the number of the signal that took each of its parts."""
 
-    heard: FillInput
+    digest: FillDigest
+    fill: Fill
+    raw: bytes
+    """The serialized Fill as it came: what the writer stores."""
     parts: tuple[Part, ...]
     received_at_ms: int
     uncounted: bool = False
     """Older than the wallet's `watch_from`: it counts in the order's sum, never in amounts."""
     taken: dict[Leg, int] = field(default_factory=dict)
-
-    @property
-    def fill(self) -> Fill:
-        """What the venue told."""
-        return self.heard.fill
-
-    @property
-    def digest(self) -> FillDigest:
-        """Its identity."""
-        return self.heard.digest
 
     def part(self, leg: Leg) -> Part | None:
         """The part that belongs to a leg."""
@@ -130,7 +123,7 @@ class OrderState:
 
 def hold(heard: FillInput, received_at_ms: int, *, uncounted: bool) -> HeldFill:
     """A fill split into its parts, ready to be taken in."""
-    return HeldFill(heard, split(heard.fill), received_at_ms, uncounted)
+    return HeldFill(heard.digest, heard.fill, heard.raw, split(heard.fill), received_at_ms, uncounted)
 
 
 def in_execution_order(helds: Iterable[HeldFill]) -> list[HeldFill]:

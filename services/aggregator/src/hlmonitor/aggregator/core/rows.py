@@ -22,7 +22,7 @@ def fill_row(order: OrderState, held: HeldFill) -> storage_pb2.FillRow:
     """A fill as it is stored, with the signals that took its parts so far."""
     return storage_pb2.FillRow(
         digest=held.digest,
-        fill=held.heard.raw,
+        fill=held.raw,
         order_id=order.id,
         close_number=held.taken.get(Leg.CLOSE),
         open_number=held.taken.get(Leg.OPEN),
