@@ -52,10 +52,11 @@ def test_profit_is_what_the_position_gained_less_fees() -> None:
     later(desk, 3)
     desk.block(lambda exchange: exchange.set_oracle("BTC", Decimal(61_000)))
     (fill,) = desk.fills(A)
+    (paid,) = desk.ledger.of(A).fundings
     day = periods(desk)["day"]
-    assert Decimal(day["pnlHistory"][-1][1]) == 1_000 - fill.fee
+    assert Decimal(day["pnlHistory"][-1][1]) == 1_000 - fill.fee + paid.usdc
     assert day["pnlHistory"][0][1] == "0.0"
-    assert Decimal(day["accountValueHistory"][-1][1]) == 1_001_000 - fill.fee
+    assert Decimal(day["accountValueHistory"][-1][1]) == 1_001_000 - fill.fee + paid.usdc
     assert day["accountValueHistory"][0][1] == "0.0"
     assert day["vlm"] == "60000.0"
 
@@ -67,8 +68,9 @@ def test_the_past_is_priced_at_the_past() -> None:
     trade(desk, "1", "62000", buyer=B, seller=A)
     later(desk, 2)
     fees = [fill.fee for fill in desk.fills(A)]
+    (paid,) = desk.ledger.of(A).fundings
     points = periods(desk)["allTime"]["pnlHistory"]
-    assert Decimal(points[-1][1]) == 2_000 - sum(fees)
+    assert Decimal(points[-1][1]) == 2_000 - sum(fees) + paid.usdc
     assert all(after[0] > before[0] for before, after in pairwise(points))
     middle = [Decimal(value) for time, value in points if GENESIS_MS + HOUR_MS < time < GENESIS_MS + 2 * HOUR_MS]
     assert all(value == -fees[0] for value in middle)

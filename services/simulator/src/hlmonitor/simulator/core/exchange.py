@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .entry import OrderEntry
 from .events import Block
+from .funding import Funding
 from .instruments import MAIN_DEX
 from .liquidation import Liquidator
 from .margin import Margin
@@ -36,6 +37,7 @@ class Exchange:
         self._entry = OrderEntry(self.state, matcher, self.triggers)
         self.schedule = CancelSchedule(self.state, self._entry)
         self.twaps = TwapDesk(self.state, matcher)
+        self.funding = Funding(self.state)
         self._liquidator = Liquidator(self.state, self.margin, matcher)
         self.roles = Roles(self.state)
         self.transfers = Transfers(self.state, self.margin, self.roles)
@@ -48,10 +50,11 @@ class Exchange:
         self.schedule.run()
 
     def end_block(self) -> Block:
-        """Run what the exchange does by itself (triggers, TWAP slices, liquidations) and return the block."""
+        """Run what the exchange does by itself (triggers, TWAPs, funding, liquidations) and return the block."""
         self.state.tx_hash = None
         self.triggers.run()
         self.twaps.run()
+        self.funding.run()
         self._liquidator.run()
         self.triggers.settle_links()
         return self.state.block

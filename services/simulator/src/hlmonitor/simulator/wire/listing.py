@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hlmonitor.simulator.core.orders import Side
 from hlmonitor.simulator.core.tiers import table_of
 
 from .rows import amount
@@ -96,18 +95,18 @@ def perp_contexts(exchange: Exchange, dex: Dex) -> list[dict[str, object]]:
 def perp_context(exchange: Exchange, instrument: Instrument) -> dict[str, object]:
     """Write the context of a perp."""
     state, coin = exchange.state, instrument.coin
-    book = state.books[coin]
-    bid, ask, mid = book.best_px(Side.BUY), book.best_px(Side.SELL), book.mid()
+    mid, premium = state.books[coin].mid(), exchange.funding.premium(coin)
+    impact_pxs = exchange.funding.impact_pxs(coin)
     return {
-        "funding": "0.0000125",
+        "funding": amount(exchange.funding.rate(coin)),
         "openInterest": amount(state.open_interest[coin]),
         "prevDayPx": amount(instrument.start_px),
         "dayNtlVlm": amount(state.day_ntl[coin]),
-        "premium": None if mid is None else "0.0",
+        "premium": None if premium is None else amount(premium),
         "oraclePx": amount(state.oracle[coin]),
         "markPx": amount(state.mark(coin)),
         "midPx": None if mid is None else amount(mid),
-        "impactPxs": None if bid is None or ask is None else (amount(bid), amount(ask)),
+        "impactPxs": None if impact_pxs is None else [amount(px) for px in impact_pxs],
         "dayBaseVlm": amount(state.day_base[coin]),
     }
 
