@@ -118,6 +118,14 @@ def test_at_the_cap_positions_can_only_become_smaller_and_not_at_any_price() -> 
     assert desk.buy(A, "1", "66000").status is Status.OPEN
 
 
+def test_a_position_may_not_grow_into_a_tier_of_less_leverage() -> None:
+    desk = funded()
+    desk.block(lambda e: e.set_leverage(A, "DOGE", 10))
+    assert desk.buy(A, "20000000", "0.16", coin="DOGE").status is Status.PERP_MAX_POSITION_REJECTED
+    desk.block(lambda e: e.set_leverage(A, "DOGE", 5))
+    assert desk.buy(A, "20000000", "0.16", coin="DOGE").status is Status.OPEN
+
+
 def test_a_delisted_coin_loses_its_orders_and_takes_no_more() -> None:
     desk = funded()
     desk.sell(B, "1", "66000")

@@ -253,6 +253,13 @@ def test_a_modified_profit_keeps_its_sibling() -> None:
     assert loss.status is Status.SIBLING_FILLED_CANCELED
 
 
+def test_an_order_of_a_group_keeps_its_side() -> None:
+    desk = desk_with_long()
+    take, _ = group(desk, Grouping.POSITION, profit("0", 70_000), stop("0", 60_000))
+    with pytest.raises(RefusedError):
+        desk.exchange.modify(A, take.oid, profit("0", 60_000, side=Side.BUY))
+
+
 def test_an_order_cannot_be_modified_into_a_trigger_order() -> None:
     desk = desk_with_long()
     order = desk.buy(A, "1", "60000")

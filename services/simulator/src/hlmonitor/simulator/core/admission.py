@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from .accounts import ZERO
 from .orders import Order, Origin, Status, Tif
 from .precision import is_valid_px, is_valid_sz
+from .tiers import table_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -37,6 +38,7 @@ class Admission:
             or self._too_many(order, is_protected=order.reduce_only)
             or self._at_cap(order)
             or self._takes(order)
+            or self._beyond_tier(order)
             or self.unfunded(order)
         )
 
@@ -60,7 +62,7 @@ class Admission:
         """Return why a TWAP's slice cannot be sent, None if it can."""
         if order.coin in self._state.delisted:
             return Status.REJECTED
-        return self._idle(order) or self._at_cap(order) or self.unfunded(order)
+        return self._idle(order) or self._at_cap(order) or self._beyond_tier(order) or self.unfunded(order)
 
     def unfunded(self, order: Order) -> Status | None:
         """Return why the account cannot carry an order, None if it can."""
@@ -111,8 +113,8 @@ class Admission:
         return Status.REDUCE_ONLY_REJECTED if is_spot or not self._margin.reducible(order) else None
 
     def _far_from_oracle(self, order: Order) -> Status | None:
-        """Limit prices have to stay within 95 % of the reference price."""
-        if order.tif is Tif.MARKET:
+        """Limit prices have to stay within 95 % of the reference price; an outcome has none, only 0 and 1."""
+        if order.tif is Tif.MARKET or self._state.universe.get(order.coin).is_outcome:
             return None
         oracle = self._state.oracle[order.coin]
         far = abs(order.limit_px - oracle) > oracle * self._state.config.oracle_band
@@ -148,6 +150,17 @@ class Admission:
             flips = szi * order.side.sign < 0
             return Status.POSITION_FLIP_AT_CAP_REJECTED if flips else Status.POSITION_INCREASE_AT_CAP_REJECTED
         return Status.TOO_AGGRESSIVE_AT_CAP_REJECTED if self.is_aggressive_at_cap(order) else None
+
+    def _beyond_tier(self, order: Order) -> Status | None:
+        """A position may not grow into a margin tier that allows less leverage than the account has set."""
+        account, instrument = self._state.accounts[order.address], self._state.universe.get(order.coin)
+        if account.house or order.reduce_only or instrument.is_spot:
+            return None
+        szi = account.on(instrument.dex).szi(order.coin)
+        end = abs(szi + order.remaining * order.side.sign)
+        most = table_of(instrument).max_leverage(end * order.limit_px)
+        is_beyond = end > abs(szi) and self._margin.leverage(account, instrument) > most
+        return Status.PERP_MAX_POSITION_REJECTED if is_beyond else None
 
     @staticmethod
     def _added(szi: Decimal, order: Order) -> Decimal:

@@ -140,6 +140,8 @@ class OrderEntry:
         new = self._order(address, request, tx_hash)
         if (old.trigger is None) != (new.trigger is None):
             raise RefusedError("An order cannot become a trigger order, nor cease to be one.")
+        if (old.children or old.siblings) and (new.coin, new.side) != (old.coin, old.side):
+            raise RefusedError("An order of a group keeps its coin and side.")
         self._inherit(old, new)
         updates = self._state.block.order_updates
         self._state.withdraw(old, Status.CANCELED)

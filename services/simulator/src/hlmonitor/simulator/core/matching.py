@@ -28,7 +28,9 @@ class Matcher:
         """Check an order, match it, and let the rest of it rest, cancel or be rejected."""
         refusal = self.admission.refusal(order)
         if refusal is not None:
-            self._state.report(order, refusal)
+            # A trigger order was accepted once: without a position left it is cancelled, not rejected.
+            is_idle = refusal is Status.REDUCE_ONLY_REJECTED and order.status is Status.TRIGGERED
+            self._state.report(order, Status.REDUCE_ONLY_CANCELED if is_idle else refusal)
             return
         stopped = self._match(order)
         self._finish(order, stopped)
