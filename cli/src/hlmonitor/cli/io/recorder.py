@@ -127,7 +127,7 @@ class Recorder:
         except (OSError, TimeoutError, WebSocketException) as error:
             return f"{self._source.ws_url} cannot be connected to: {error or repr(error)}"
         number = next(self._numbers)
-        ending: dict[str, int | str] = {"code": 1000, "reason": "the recorder ended"}
+        ending: dict[str, int | str] | None = None
         self._keeper.keep(Kind.OPEN, number)
         self._progress.open += 1
         self._progress.problem = ""
@@ -138,7 +138,7 @@ class Recorder:
             self._progress.standing.pop(number, None)
             self._keeper.keep(Kind.CLOSE, number, ending)
             await socket.close()
-        return f"connection {number} ended: {ending['code']} {ending['reason']}".rstrip()
+        return f"connection {number} ended: {ending['code']} {ending['reason']}".rstrip() if ending else ""
 
     async def _converse(
         self, socket: ClientConnection, number: int, conversation: Conversation

@@ -2,16 +2,23 @@
 
 import asyncio
 import contextlib
+from pathlib import Path
 
 from hlmonitor.runtime.service import Service, ServiceFailedError, run_service
 from hlmonitor.simulator.io.app import Listener
 from hlmonitor.simulator.io.node_files import NodeFilesError
 from hlmonitor.simulator.io.server import Simulator, run_blocks
+from hlmonitor.simulator.replay.capture import CaptureError
+from hlmonitor.simulator.replay.player import State
+from hlmonitor.simulator.replay.server import Replay, check_speed
 from hlmonitor.simulator.settings import SimulatorSettings
 
 
 async def serve(service: Service[SimulatorSettings]) -> None:
     """Serve until told to stop."""
+    if service.settings.replay:
+        await _replay(service)
+        return
     try:
         await _serve(service)
     except NodeFilesError as error:
@@ -39,6 +46,36 @@ async def _serve(service: Service[SimulatorSettings]) -> None:
     await listener.stop()
     with contextlib.suppress(asyncio.CancelledError):
         await blocks
+
+
+async def _replay(service: Service[SimulatorSettings]) -> None:
+    settings = service.settings
+    start = {"subscribed": State.WAITING, "at_once": State.RUNNING, "paused": State.PAUSED}[settings.replay_start]
+    component = service.health.component("replay")
+    try:
+        check_speed(settings.speed)
+        replay = Replay(Path(settings.replay), speed=settings.speed, start=start, cuts=settings.replay_cuts)
+        await replay.listen(settings.host, settings.port)
+    except (CaptureError, ValueError) as error:
+        raise ServiceFailedError(str(error)) from error
+    except OSError as error:
+        raise ServiceFailedError(f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}") from error
+    component.up()
+    url = f"http://{settings.host}:{replay.port}"
+    service.log.info("replay_ready", url=url, capture=settings.replay, feeds=len(replay.contents.feeds))
+    try:
+        await service.until_stopping(_play(service, replay))
+    finally:
+        await replay.stop()
+
+
+async def _play(service: Service[SimulatorSettings], replay: Replay) -> None:
+    try:
+        await replay.run()
+    except CaptureError as error:
+        raise ServiceFailedError(str(error)) from error
+    service.log.info("replay_ended", lines=replay.player.lines)
+    await service.stopping.wait()
 
 
 def main() -> None:

@@ -51,6 +51,11 @@ class SimulatorSettings(ServiceSettings):
     limit_posts: int = Field(100, ge=1, description="posts in flight per IP")
     limit_weight: int = Field(1_200, ge=1, description="REST weight per minute and IP")
     user_release_s: Duration = Field(1.0, description="how long a closed connection's users keep their slots")
+    replay: str = Field("", description="capture of `hlmon record` to serve at `speed` instead of a market")
+    replay_start: Literal["subscribed", "at_once", "paused"] = Field(
+        "subscribed", description="when a replay begins: with the first subscription, with the port, or on command"
+    )
+    replay_cuts: bool = Field(default=True, description="whether connections end where the captured ones did")
     node_dir: str = Field("", description="directory in which a node's data files are written; empty: none are")
     node_buffer_bytes: int = Field(
         0, ge=0, description="bytes kept back, so that files end in the middle of a line; 0: whole lines at once"
