@@ -81,7 +81,8 @@ def wallet(number: int) -> str:
 
 MAKER, GAMBLERS_BANE = wallet(0xB), wallet(0xC)
 FLIPPER, PATIENT, REDUCER, SPOTTER, SLICER, GAMBLER, FOREIGNER, COMER, LEAVER = (wallet(n) for n in range(0xA1, 0xAA))
-WATCHED = (FLIPPER, PATIENT, REDUCER, SPOTTER, SLICER, GAMBLER, FOREIGNER)
+CAUTIOUS = wallet(0xAA)
+WATCHED = (FLIPPER, PATIENT, REDUCER, SPOTTER, SLICER, GAMBLER, FOREIGNER, CAUTIOUS)
 
 
 def compared(signal: dict[str, Any]) -> dict[str, object]:
@@ -94,7 +95,7 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
     settings = quick(
         simulator={"agents": "off", "block_ms": 20, "warmup_blocks": 0},
         gateway=grace | {"handover_linger_s": 0},
-        aggregator=grace,
+        aggregator=grace | {"status_grace": 1},
         address_loader=grace | {"every": "200ms"},
     )
     stack = config(tmp_path_factory.mktemp("scenarios"), whales=0, gateways=1, settings=settings)
@@ -103,7 +104,7 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
         # Before they are watched: the first state that comes shows it, the next one only seconds later.
         for address in (MAKER, GAMBLERS_BANE):
             await found.fund(address, "100000000")
-        for address in (FLIPPER, PATIENT, REDUCER, SLICER, COMER):
+        for address in (FLIPPER, PATIENT, REDUCER, SLICER, COMER, CAUTIOUS):
             await found.fund(address)
         await found.fund(GAMBLER, "2200")
         await found.fund(FOREIGNER, "100000", dex="xyz")
@@ -183,6 +184,43 @@ async def test_a_reduce_only_order_that_is_trimmed_closes_all(desk: Desk) -> Non
         "status": "reduceOnlyCanceled", "start_position": "1", "end_position": "0",
     }  # fmt: skip
     await desk.clear_book()
+
+
+async def test_a_stop_under_its_entry_is_told_like_any_order_once_it_is_filled(desk: Desk) -> None:
+    await desk.order(MAKER, "A", "1", "66000")
+    legs = [
+        {"coin": "BTC", "side": "B", "sz": "1", "px": "66000"},
+        {"coin": "BTC", "side": "A", "sz": "1", "reduce_only": True, "trigger": {"px": "70000", "tpsl": "tp"}},
+        {"coin": "BTC", "side": "A", "sz": "1", "reduce_only": True, "trigger": {"px": "65000", "tpsl": "sl"}},
+    ]
+    body = {"address": CAUTIOUS, "grouping": "normalTpsl", "orders": legs}
+    _, _, stop = await desk.world.stack.control("group", body)
+    await desk.signals(CAUTIOUS, 1)
+    await desk.order(MAKER, "B", "5", "64900")
+    await desk.world.stack.control("oracle", {"coin": "BTC", "px": "64950"})
+    (close,) = await desk.signals(CAUTIOUS, 1)
+    assert compared(close) == SIGNAL | {
+        "direction": "close", "price": "64900", "notional_usd": "64900", "fee": "29.205", "close_rate": "1",
+        "closed_pnl": "-1100", "start_position": "1", "end_position": "0",
+    }  # fmt: skip
+    assert close["oid"] == stop["oid"]
+    await desk.clear_book()
+    await desk.world.stack.control("oracle", {"coin": "BTC", "px": "66650"})
+
+
+async def test_of_a_positions_stop_nobody_can_tell_that_it_is_complete(desk: Desk) -> None:
+    await desk.order(MAKER, "A", "1", "66000")
+    await desk.order(CAUTIOUS, "B", "1", "66000")
+    await desk.signals(CAUTIOUS, 1)
+    leg = {"coin": "BTC", "side": "A", "sz": "0", "reduce_only": True, "trigger": {"px": "65000", "tpsl": "sl"}}
+    await desk.world.stack.control("group", {"address": CAUTIOUS, "grouping": "positionTpsl", "orders": [leg]})
+    await desk.order(MAKER, "B", "5", "64900")
+    await desk.world.stack.control("oracle", {"coin": "BTC", "px": "64950"})
+    (close,) = await desk.signals(CAUTIOUS, 1)
+    assert (close["size"], close["close_rate"], close["end_position"]) == ("1", "1", "0")
+    assert (close["complete"], close["trigger"], close["status"]) == (False, "grace", "filled")
+    await desk.clear_book()
+    await desk.world.stack.control("oracle", {"coin": "BTC", "px": "66650"})
 
 
 async def test_spot_is_bought_and_sold_under_its_own_symbol(desk: Desk) -> None:
