@@ -124,6 +124,7 @@ _COIN: Final = _Spec(coin=_Coin.ANY)
 SPECS: Final[Mapping[str, _Spec]] = {
     "allMids": _Spec(options={"dex": _Option(None, _is_dex)}),
     "notification": _USER,
+    "webData3": _USER,
     "twapStates": _USER_ON_DEX,
     "clearinghouseState": _USER_ON_DEX,
     "openOrders": _Spec(user=True, options={"dex": _Option(MAIN_DEX, _is_dex_or_all)}),
@@ -143,6 +144,7 @@ SPECS: Final[Mapping[str, _Spec]] = {
     "userFundings": _USER,
     "userNonFundingLedgerUpdates": _USER,
     "activeAssetCtx": _COIN,
+    "activeAssetData": _Spec(user=True, coin=_Coin.PERP),
     "userTwapSliceFills": _USER,
     "userTwapHistory": _USER,
     "bbo": _COIN,

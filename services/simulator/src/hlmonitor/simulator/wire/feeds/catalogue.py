@@ -11,7 +11,7 @@ from .events import Events, Notifications
 from .fills import Fills, Slices, TwapHistory
 from .money import Fundings, LedgerUpdates
 from .orders import OrderHistory, Statuses
-from .states import AllDexsStates, ClearinghouseState, OpenOrders, SpotState, TwapStates
+from .states import ActiveAssetData, AllDexsStates, ClearinghouseState, OpenOrders, SpotState, TwapStates, WebData3
 
 if TYPE_CHECKING:
     from .source import Source, View
@@ -41,6 +41,7 @@ def sources(view: View) -> list[Source]:
                 "clearinghouseState": ClearinghouseState(view),
                 "openOrders": OpenOrders(view),
                 "twapStates": TwapStates(view),
+                "webData3": WebData3(view),
                 "allMids": AllMids(view),
                 "l2Book": L2Book(view),
                 "assetCtxs": lists,
@@ -48,6 +49,10 @@ def sources(view: View) -> list[Source]:
                 "spotAssetCtxs": lists,
             },
         ),
-        BeatSource(view, {"activeAssetCtx": ActiveAssetCtx(view)}, only_changes=True),
+        BeatSource(
+            view,
+            {"activeAssetCtx": ActiveAssetCtx(view), "activeAssetData": ActiveAssetData(view)},
+            only_changes=True,
+        ),
         FastAssetCtxs(view),
     ]
