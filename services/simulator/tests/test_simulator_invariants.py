@@ -40,7 +40,7 @@ def check_blocks(blocks: list[Block]) -> None:
     for block in blocks:
         assert {fill.time for fill in block.fills} <= {block.time_ms}
         for fill in block.fills:
-            if fill.coin.startswith("@") or "/" in fill.coin:
+            if fill.coin.startswith(("@", "#")) or "/" in fill.coin:
                 continue
             key = (fill.address, fill.coin)
             assert fill.start_position == positions.get(key, Decimal(0))

@@ -76,7 +76,11 @@ class Admission:
     def meets(self, order: Order) -> Order | None:
         """Return the resting order that this one would match first, None if it would match none."""
         best = self._state.books[order.coin].best(order.side.opposite)
-        return best if best is not None and order.crosses(best.limit_px) else None
+        if best is None:
+            return None
+        # An order for an outcome's other side stands in the merged book at what is missing to one.
+        px = best.limit_px if best.coin == order.coin else 1 - best.limit_px
+        return best if order.crosses(px) else None
 
     def is_aggressive_at_cap(self, order: Order) -> bool:
         """Tell whether a coin is at its open interest cap and an order too far beyond the oracle for that."""

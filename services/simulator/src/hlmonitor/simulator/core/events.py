@@ -181,6 +181,23 @@ class Liquidation:
     positions: tuple[tuple[str, Decimal], ...]
 
 
+class OutcomeEvent(StrEnum):
+    """Changes of the outcome listing, in the venue's words."""
+
+    OUTCOME_CREATED = "outcomeCreated"
+    OUTCOME_SETTLED = "outcomeSettled"
+    QUESTION_UPDATED = "questionUpdated"
+    QUESTION_SETTLED = "questionSettled"
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeChange:
+    """A change of the outcome listing; `number` is of the outcome or question."""
+
+    event: OutcomeEvent
+    number: int
+
+
 @dataclass(slots=True)
 class Block:
     """All events of one block; they share `time_ms`."""
@@ -196,3 +213,4 @@ class Block:
     liquidations: list[Liquidation] = field(default_factory=list)
     spot_changed: set[str] = field(default_factory=set)
     ledger_updates: list[LedgerUpdate] = field(default_factory=list)
+    outcome_changes: list[OutcomeChange] = field(default_factory=list)

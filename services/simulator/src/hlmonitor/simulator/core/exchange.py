@@ -12,6 +12,9 @@ from .liquidation import Liquidator
 from .margin import Margin
 from .matching import Matcher
 from .orders import Grouping, Order, OrderRequest, Status
+from .outcome_listings import open_all
+from .outcome_settlement import OutcomeSettler
+from .outcomes import OutcomeDesk
 from .roles import Roles
 from .schedule import CancelSchedule
 from .state import ExchangeConfig, ExchangeState
@@ -41,6 +44,9 @@ class Exchange:
         self._liquidator = Liquidator(self.state, self.margin, matcher)
         self.roles = Roles(self.state)
         self.transfers = Transfers(self.state, self.margin, self.roles)
+        self.outcomes = OutcomeDesk(self.state, self.margin)
+        self.outcome_settler = OutcomeSettler(self.state, self.outcomes, self._end_outcome_orders)
+        open_all(self.outcomes, genesis_ms, self.state.oracle["BTC"])
 
     def begin_block(self, now_ms: int) -> None:
         """Start the next block. Its time is `now_ms`, or a millisecond after the last block if later."""
@@ -56,6 +62,7 @@ class Exchange:
         self.twaps.run()
         self.funding.run()
         self._liquidator.run()
+        self.outcome_settler.run()
         self.triggers.settle_links()
         return self.state.block
 
@@ -114,6 +121,9 @@ class Exchange:
         self.state.delisted[self.state.universe.get(coin).coin] = None
         self.withdraw_orders(Status.DELISTED_CANCELED, coin=coin)
 
+    def _end_outcome_orders(self, coin: str) -> None:
+        self.withdraw_orders(Status.OUTCOME_SETTLED_CANCELED, coin=coin)
+
     def set_open_interest_cap(self, coin: str, notional: Decimal | None) -> None:
         """Limit the open interest of a coin to a notional value, or (None) not."""
         coin = self.state.universe.get(coin).coin
@@ -146,5 +156,8 @@ class Exchange:
 
     def set_oracle(self, coin: str, px: Decimal) -> None:
         """Set the reference price from which the mark follows."""
-        self.state.oracle[self.state.universe.get(coin).coin] = px
+        instrument = self.state.universe.get(coin)
+        self.state.oracle[instrument.coin] = px
+        if instrument.dual:
+            self.state.oracle[instrument.dual] = 1 - px
         self.state.repriced[coin] = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 MAIN_DEX: Final = ""
 USDC: Final = 0
+OUTCOME_IDS: Final = 100_000_000
+"""Asset ids of outcomes are this plus ten times the outcome plus the side (facts 4.3)."""
 
 _PERP_PX_DECIMALS: Final = 6
 _SPOT_PX_DECIMALS: Final = 8
@@ -35,13 +37,22 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A spot token. `index` is its number on the wire, not a position in any list."""
+    """A spot token. `index` is its number on the wire, not a position in any list.
+
+    The balances of an outcome's side are kept in a token too, under the side's asset id; on the wire they have
+    none.
+    """
 
     name: str
     index: int
     sz_decimals: int
     wei_decimals: int
     full_name: str | None = None
+
+    @property
+    def is_outcome(self) -> bool:
+        """Tell whether these are the balances of an outcome's side."""
+        return self.index >= OUTCOME_IDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +120,7 @@ class Dex:
 
 
 class Universe:
-    """Everything listed, with lookups by wire name. Only outcomes are added later, by `add`.
+    """Everything listed, with lookups by wire name. Only outcomes come later, by `add`, and coins end.
 
     `unlisted` names spot pairs that have contexts but no place in the universe any more, each with its
     position among the contexts: from there on the contexts stand beside other pairs (facts 4.2).
@@ -129,14 +140,24 @@ class Universe:
         self.by_coin = {i.coin: i for dex in dexes for i in dex.instruments} | {i.coin: i for i in spot}
         self.token_by_index = {t.index: t for t in tokens}
         self._dex_by_name = {dex.name: dex for dex in dexes}
+        self._quoted = self._lively()
 
     def add(self, instrument: Instrument, token: Token) -> None:
         """List one side of an outcome with the token that its balances are kept in."""
         self.by_coin[instrument.coin] = instrument
         self.token_by_index[token.index] = token
+        self._quoted = self._lively()
+
+    def retire(self, coin: str) -> None:
+        """Let agents leave a coin alone from now on."""
+        self.by_coin[coin] = replace(self.get(coin), delisted=True)
+        self._quoted = self._lively()
 
     def quoted(self) -> tuple[Instrument, ...]:
-        """Return what agents trade, in the order of listing."""
+        """Return what agents trade, in the order of listing; the same object until that changes."""
+        return self._quoted
+
+    def _lively(self) -> tuple[Instrument, ...]:
         return tuple(i for i in self.by_coin.values() if not i.quiet and not i.delisted)
 
     def get(self, coin: str) -> Instrument:

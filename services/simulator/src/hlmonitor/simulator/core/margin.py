@@ -147,10 +147,10 @@ class Margin:
         return total
 
     def affords(self, account: Account, order: Order) -> bool:
-        """Tell whether the free balance pays for a spot order at its limit."""
-        if account.house:
-            return True
+        """Tell whether the free balance pays for a spot order at its limit. In outcomes nobody has credit."""
         instrument = self._state.universe.get(order.coin)
+        if account.house and not instrument.is_outcome:
+            return True
         token = instrument.quote if order.side is Side.BUY else instrument.base
         need = order.remaining * (order.limit_px if order.side is Side.BUY else 1)
         return need <= account.balance(token).total - self.hold(account, token)

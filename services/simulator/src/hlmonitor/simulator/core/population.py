@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Turn = Callable[[Exchange, int], int | None]
 
 _HOUSE_MONEY: Final = Decimal(1_000_000_000)
+_HOUSE_PAIRS: Final = Decimal(5_000_000)
 _CROWD: Final = 12
 _SECOND_MS: Final = 1_000
 _MADE_UP_BLOCKS: Final = 2
@@ -68,7 +69,8 @@ class Population:
     def __init__(self, config: PopulationConfig, exchange: Exchange, dice: DiceFactory) -> None:
         self._config = config
         self._activity = float(config.activity)
-        self._instruments = exchange.state.universe.quoted()
+        self._instruments: tuple[Instrument, ...] = ()
+        self._dice = dice
         self._turns = dice("turns")
         self._agenda: Agenda[Turn] = Agenda()
         whale_dice = dice("whales")
@@ -78,16 +80,21 @@ class Population:
             self.whales.append(kind(address_of(config.seed, "whale", number), coins, whale_dice))
         hunted = [whale.address for whale in self.whales if isinstance(whale, Gambler)]
         self._prices = PriceFeed(dice("prices"), hunted)
-        self._makers = {
-            instrument.coin: MarketMaker(
-                instrument,
-                self._house(exchange, f"maker:{instrument.coin}", 2),
-                dice(f"maker:{instrument.coin}"),
-            )
-            for instrument in self._instruments
-        }
+        self._makers: dict[str, MarketMaker] = {}
+        self._follow_listing(exchange)
         crowd = self._house(exchange, "crowd", _CROWD)
         self._crowd = Crowd(crowd, dice("crowd"))
+
+    def _follow_listing(self, exchange: Exchange) -> list[Instrument]:
+        """Give each new coin a maker, and forget those that ended; return the new ones."""
+        self._instruments = exchange.state.universe.quoted()
+        known, self._makers = self._makers, {}
+        for instrument in self._instruments:
+            role = f"maker:{instrument.coin}"
+            self._makers[instrument.coin] = known.get(instrument.coin) or MarketMaker(
+                instrument, self._house(exchange, role, 2), self._dice(role)
+            )
+        return [instrument for instrument in self._instruments if instrument.coin not in known]
 
     def _house(self, exchange: Exchange, role: str, count: int) -> list[str]:
         addresses = [address_of(self._config.seed, role, number) for number in range(count)]
@@ -99,25 +106,48 @@ class Population:
         """Fund the house, put up the first quotes, and draw everybody's first turn. Call inside a block."""
         for address, account in list(exchange.state.accounts.items()):
             if account.house:
-                for dex in exchange.state.universe.dexes:
-                    exchange.deposit(address, _HOUSE_MONEY, dex.name)
-                for token in exchange.state.universe.tokens:
-                    exchange.deposit_token(address, token.index, _HOUSE_MONEY)
+                self._fund_house(exchange, address)
         for maker in self._makers.values():
             maker.quote(exchange)
         now_ms = exchange.state.now_ms
         self._enter_house(now_ms)
         self._enter_whales(now_ms)
 
+    def _fund_house(self, exchange: Exchange, address: str) -> None:
+        for dex in exchange.state.universe.dexes:
+            exchange.deposit(address, _HOUSE_MONEY, dex.name)
+        for token in exchange.state.universe.tokens:
+            exchange.deposit_token(address, token.index, _HOUSE_MONEY)
+        self._bring_pairs(exchange, address)
+
+    def _bring_pairs(self, exchange: Exchange, address: str) -> None:
+        """Split quote tokens into both sides of what is traded: in outcomes even the house has no credit."""
+        for instrument in self._instruments:
+            if instrument.is_outcome and not exchange.state.account(address).balance(instrument.base).total:
+                exchange.outcomes.split(address, instrument.index // 10, _HOUSE_PAIRS)
+
     def _enter_house(self, now_ms: int) -> None:
         for place, instrument in enumerate(self._instruments):
-            first = now_ms + 1 + place * STEP_MS // len(self._instruments)
-            self._agenda.put(first, partial(self._walk, instrument))
+            self._attend(instrument, now_ms, now_ms + 1 + place * STEP_MS // len(self._instruments))
         if self._activity:
-            for instrument in self._instruments:
-                self._agenda.put(now_ms + self._pause_ms(_QUOTE_MS), partial(self._quote, instrument.coin))
             self._agenda.put(now_ms + self._crowd_pause_ms(), self._trade)
             self._agenda.put(now_ms + self._pause_ms(_SHOCK_MS), self._shock)
+
+    def _attend(self, instrument: Instrument, now_ms: int, first_walk_ms: int) -> None:
+        self._agenda.put(first_walk_ms, partial(self._walk, instrument))
+        if self._activity:
+            self._agenda.put(now_ms + self._pause_ms(_QUOTE_MS), partial(self._quote, instrument.coin))
+
+    def _welcome(self, exchange: Exchange) -> None:
+        """Take up coins that were listed since the last block."""
+        now_ms = exchange.state.now_ms
+        for instrument in self._follow_listing(exchange):
+            for address in self._makers[instrument.coin].addresses:
+                self._fund_house(exchange, address)
+            self._makers[instrument.coin].quote(exchange)
+            self._attend(instrument, now_ms, now_ms + STEP_MS)
+        for address in self._crowd.addresses:
+            self._bring_pairs(exchange, address)
 
     def _enter_whales(self, now_ms: int) -> None:
         """Share out the turns, and let everybody's first one come as if they had been here for long."""
@@ -133,6 +163,8 @@ class Population:
 
     def step(self, exchange: Exchange) -> None:
         """Give their turns to all that are due in this block."""
+        if exchange.state.universe.quoted() is not self._instruments:
+            self._welcome(exchange)
         # After a late block in real time only the latest turns are made up for, or each would make the next later.
         earliest = exchange.state.now_ms - _MADE_UP_BLOCKS * exchange.state.config.block_ms
         for due_ms, turn in self._agenda.due(exchange.state.now_ms):
@@ -152,7 +184,6 @@ class Population:
         A coin that was delisted is left alone from then on.
         """
         if exchange.state.universe.get(instrument.coin).delisted:
-            self._instruments = tuple(other for other in self._instruments if other is not instrument)
             return None
         now_ms = exchange.state.now_ms
         self._prices.walk(exchange, instrument, STEP_MS + now_ms - due_ms)

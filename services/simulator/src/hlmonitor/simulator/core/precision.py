@@ -13,7 +13,7 @@ SIGNIFICANT_FIGURES: Final = 5
 
 def is_valid_px(instrument: Instrument, px: Decimal) -> bool:
     """Tell whether a price is positive, an integer or of at most five figures, and not too fine."""
-    if px <= 0:
+    if px <= 0 or (instrument.is_outcome and px >= 1):
         return False
     _, digits, exponent = px.normalize().as_tuple()
     if not isinstance(exponent, int):
@@ -28,10 +28,15 @@ def is_valid_sz(instrument: Instrument, sz: Decimal) -> bool:
 
 
 def round_px(instrument: Instrument, px: Decimal, rounding: str = ROUND_HALF_EVEN) -> Decimal:
-    """Return the valid price nearest to `px` in the given rounding direction, never below one tick."""
+    """Return the valid price nearest to `px` in the given rounding direction, never below one tick.
+
+    That of an outcome is never above one less a tick either.
+    """
     decimals = min(instrument.px_decimals, SIGNIFICANT_FIGURES - 1 - px.adjusted())
     tick = Decimal(1).scaleb(-max(decimals, 0))
-    return max(px.quantize(tick, rounding=rounding), Decimal(1).scaleb(-instrument.px_decimals))
+    least = Decimal(1).scaleb(-instrument.px_decimals)
+    rounded = max(px.quantize(tick, rounding=rounding), least)
+    return min(rounded, 1 - least) if instrument.is_outcome else rounded
 
 
 def round_sz(instrument: Instrument, sz: Decimal) -> Decimal:

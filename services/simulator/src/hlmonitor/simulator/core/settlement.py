@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -68,20 +68,33 @@ class Settlement:
         """Execute `sz` of two crossing orders at the maker's price."""
         state = self._state
         buyer, seller = (taker, maker) if taker.side is Side.BUY else (maker, taker)
+        is_dual = maker.coin != taker.coin
         match = _Match(
             state.universe.get(taker.coin),
-            maker.limit_px,
+            1 - maker.limit_px if is_dual else maker.limit_px,
             sz,
             taker.tx_hash if taker.origin is Origin.ORDINARY else ZERO_HASH,
             state.tid(buyer.oid, seller.oid),
             LiquidationMark(taker.address, state.mark(taker.coin)) if taker.origin is Origin.LIQUIDATION else None,
         )
-        for order in (taker, maker):
+        other = self._dual(match, taker, maker) if is_dual else match
+        for order, own in ((taker, match), (maker, other)):
             order.remaining -= sz
-            fill = self._fill(match, order, crossed=order is taker)
+            fill = self._fill(own, order, crossed=order is taker)
             state.block.fills.append(fill)
             state.ledger.record_fill(fill)
         self._publish_trade(match, taker.side, buyer.address, seller.address)
+
+    def _dual(self, match: _Match, taker: Order, maker: Order) -> _Match:
+        """Return the maker's view of a match between the two sides of an outcome.
+
+        Two buyers make new pairs, each paying for one side; two sellers give pairs back. The public trade is
+        printed once, under the taker's coin, with the maker as its counterparty (an assumption).
+        """
+        instrument = self._state.universe.get(maker.coin)
+        tokens = match.instrument.base, instrument.base
+        self._state.keep_pairs(instrument.quote, tokens, match.sz * taker.side.sign)
+        return replace(match, instrument=instrument, px=maker.limit_px)
 
     def _fill(self, match: _Match, order: Order, *, crossed: bool) -> Fill:
         account = self._state.accounts[order.address]
@@ -151,11 +164,12 @@ class Settlement:
         state.block.spot_changed.add(account.address)
         base, quote = account.balance(instrument.base), account.balance(instrument.quote)
         start, notional = base.total, match.px * match.sz
-        rate = state.config.fees.spot_taker if crossed else state.config.fees.spot_maker
+        rate = self._spot_rate(instrument, crossed=crossed)
         account.volume += notional
         pnl, builder_fee = ZERO, None
         if order.side is Side.BUY:
-            token, text = state.universe.token_by_index[instrument.base], "Buy"
+            paid_in = instrument.quote if instrument.is_outcome else instrument.base
+            token, text = state.universe.token_by_index[paid_in], "Buy"
             fee = self._token_amount(match.sz * rate, token.wei_decimals)
             base.total += match.sz - fee
             base.entry_ntl += notional
@@ -172,6 +186,12 @@ class Settlement:
             quote.total += notional - fee
         state.token_fees[token.index] = state.token_fees.get(token.index, ZERO) + fee
         return _Effect(start, text, pnl, fee, token.name, builder_fee)
+
+    def _spot_rate(self, instrument: Instrument, *, crossed: bool) -> Decimal:
+        """Return the fee rate; outcomes cost nothing (the venue's documentation)."""
+        if instrument.is_outcome:
+            return ZERO
+        return self._state.config.fees.spot_taker if crossed else self._state.config.fees.spot_maker
 
     @staticmethod
     def _token_amount(amount: Decimal, decimals: int) -> Decimal:

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 from .accounts import ZERO, Account
-from .book import Book
+from .book import Book, DualBook
 from .candles import CoinCandles
 from .events import Block, OrderUpdate, Trade
 from .instruments import USDC
@@ -18,6 +18,8 @@ from .orders import ZERO_HASH, Order, Origin, Side, Status
 from .trigger_book import TriggerBook
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .instruments import Instrument, Token, Universe
     from .ledger import Ledger
     from .ledger_updates import Delta
@@ -100,6 +102,8 @@ class ExchangeState:
         """Coins whose mark price may have changed since the last look at margins."""
         self.unsettled: dict[tuple[str, str], None] = {}
         """Accounts, as (address, dex), whose cash or positions changed since the last look at margins."""
+        self.escrow: dict[int, Decimal] = {}
+        """What is kept for outcome pairs, by quote token."""
         self.delisted = {coin: None for coin, instrument in universe.by_coin.items() if instrument.delisted}
         self._dollar_pairs = {pair.base: pair.coin for pair in universe.spot if pair.quote == USDC}
         self.block = Block(0, genesis_ms)
@@ -130,14 +134,24 @@ class ExchangeState:
         chosen = account.leverage.get(instrument.coin)
         return min(self.config.default_leverage, instrument.max_leverage) if chosen is None else chosen
 
-    def add_instrument(self, instrument: Instrument, token: Token) -> None:
-        """List one side of an outcome: an empty book, and its start price for an oracle."""
-        self.universe.add(instrument, token)
-        coin = instrument.coin
-        self.books[coin], self.oracle[coin] = Book(), instrument.start_px
-        self.recent_trades[coin] = deque(maxlen=_RECENT_TRADES)
-        self.day_ntl[coin] = self.day_base[coin] = self.open_interest[coin] = ZERO
-        self.holders[coin] = {}
+    def add_outcome(self, *sides: tuple[Instrument, Token]) -> None:
+        """List both sides of an outcome: empty books that are merged, and start prices for oracles."""
+        books = DualBook(), DualBook()
+        books[0].join(books[1])
+        for (instrument, token), book in zip(sides, books, strict=True):
+            self.universe.add(instrument, token)
+            coin = instrument.coin
+            self.books[coin], self.oracle[coin] = book, instrument.start_px
+            self.recent_trades[coin] = deque(maxlen=_RECENT_TRADES)
+            self.day_ntl[coin] = self.day_base[coin] = self.open_interest[coin] = ZERO
+            self.holders[coin] = {}
+
+    def keep_pairs(self, quote: int, tokens: Iterable[int], sz: Decimal) -> None:
+        """Count outcome pairs that came about (below zero: vanished); their price is kept as long as they are there."""
+        self.escrow[quote] = self.escrow.get(quote, ZERO) + sz
+        self.token_deposits[quote] = self.token_deposits.get(quote, ZERO) - sz
+        for token in tokens:
+            self.token_deposits[token] = self.token_deposits.get(token, ZERO) + sz
 
     def token_px(self, token: int) -> Decimal:
         """Return what a token is worth in USDC: the mark of its pair, 1 for USDC, 0 without a pair."""

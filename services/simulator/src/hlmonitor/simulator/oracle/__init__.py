@@ -9,7 +9,7 @@ The rules, all in exact fractions:
    fill: a maker that a TWAP slice hits has one too.
 2. Every fill is split by start position, side and size. Perp: what moves the position toward zero is the
    close part (LONG if the start position is above zero, else SHORT), the rest the open part (LONG for a
-   buy, SHORT for a sell). Spot (`@…` or with a `/`): a buy opens LONG, a sell closes LONG, whole.
+   buy, SHORT for a sell). Spot (`@…`, with a `/`, or an outcome's `#…`): a buy opens LONG, a sell closes LONG, whole.
 3. Only fills at or after the wallet's `watch_from` count. Only ended orders give signals, one for each
    leg. Orders whose counted fills began longer than `order_timeout_ms` before their end are set aside.
 4. A leg's fills are ordered by time, then along the position (fills of one order all move it the same

@@ -32,8 +32,8 @@ class Part:
 
 
 def is_spot(coin: str) -> bool:
-    """Tell whether a coin is a spot pair."""
-    return coin.startswith("@") or "/" in coin
+    """Tell whether a coin is held as a balance: a spot pair or an outcome."""
+    return coin.startswith(("@", "#")) or "/" in coin
 
 
 def split(fill: Fill) -> list[Part]:

@@ -155,9 +155,10 @@ def spot_context(exchange: Exchange, instrument: Instrument) -> dict[str, object
 
 
 def all_mids(exchange: Exchange, dex: Dex) -> dict[str, str]:
-    """Write the mids of a dex; those of spot pairs come with the main dex."""
+    """Write the mids of a dex; those of spot pairs and outcomes come with the main dex."""
     listed: Iterable[Instrument] = dex.instruments
     if not dex.name:
-        listed = (*dex.instruments, *exchange.state.universe.spot)
+        sides = (exchange.outcomes.instrument(outcome, side) for outcome in exchange.outcomes.live for side in (0, 1))
+        listed = (*dex.instruments, *exchange.state.universe.spot, *sides)
     mids = ((i.coin, exchange.state.books[i.coin].mid()) for i in listed)
     return {coin: amount(exchange.state.mark(coin) if mid is None else mid) for coin, mid in mids}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from hlmonitor.simulator.core.accounts import MICRO, ZERO, Account, Position
+from hlmonitor.simulator.core.accounts import MICRO, ZERO, Account, Balance, Position
 from hlmonitor.simulator.core.margin import Pool
 from hlmonitor.simulator.core.tiers import table_of
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hlmonitor.simulator.core.exchange import Exchange
-    from hlmonitor.simulator.core.instruments import Instrument
+    from hlmonitor.simulator.core.instruments import Instrument, Token
     from hlmonitor.simulator.core.margin import Margin
 
 _CENT_OF_CENT: Final = Decimal("0.0001")
@@ -103,14 +103,21 @@ def spot_state(exchange: Exchange, address: str) -> dict[str, object]:
     account = exchange.state.accounts.get(address) or Account(address)
     tokens = exchange.state.universe.token_by_index
     balances = [
-        {
-            "coin": tokens[token].name,
-            "token": token,
-            "total": amount(balance.total),
-            "hold": amount(exchange.margin.hold(account, token)),
-            "entryNtl": amount(balance.entry_ntl),
-        }
+        _balance(tokens[token], balance, exchange.margin.hold(account, token))
         for token, balance in account.spot.items()
         if balance.total
     ]
     return {"balances": balances, "evmEscrows": []}
+
+
+def _balance(token: Token, balance: Balance, hold: Decimal) -> dict[str, object]:
+    row: dict[str, object] = {
+        "coin": token.name,
+        "token": token.index,
+        "total": amount(balance.total),
+        "hold": amount(hold),
+        "entryNtl": amount(balance.entry_ntl),
+    }
+    if token.is_outcome:
+        del row["token"]
+    return row

@@ -25,16 +25,16 @@ class MarketMaker:
 
     def __init__(self, instrument: Instrument, addresses: Sequence[str], dice: Dice) -> None:
         self._instrument = instrument
-        self._addresses = addresses
+        self.addresses = addresses
         self._dice = dice
 
     def quote(self, exchange: Exchange) -> None:
         """Renew the quotes."""
         fair = exchange.state.oracle[self._instrument.coin]
-        for address in self._addresses:
+        for address in self.addresses:
             exchange.cancel_all(address)
         self._snipe(exchange, fair)
-        for place, address in enumerate(self._addresses):
+        for place, address in enumerate(self.addresses):
             exchange.place(address, *self._ladder(fair, place))
 
     def _snipe(self, exchange: Exchange, fair: Decimal) -> None:
@@ -46,7 +46,7 @@ class MarketMaker:
                 sz = self._size(fair)
                 if sz * px >= exchange.state.config.min_order_ntl:
                     request = OrderRequest(self._instrument.coin, side, sz, px, Tif.IOC)
-                    exchange.place(self._addresses[0], request)
+                    exchange.place(self.addresses[0], request)
 
     def _ladder(self, fair: Decimal, place: int) -> list[OrderRequest]:
         requests = []
@@ -66,7 +66,7 @@ class Crowd:
     """Small takers without a plan: the noise that fills resting orders."""
 
     def __init__(self, addresses: Sequence[str], dice: Dice) -> None:
-        self._addresses = addresses
+        self.addresses = addresses
         self._dice = dice
 
     def trade(self, exchange: Exchange, instruments: Sequence[Instrument]) -> None:
@@ -76,4 +76,4 @@ class Crowd:
         ntl = Decimal(min(int(900 * self._dice.paretovariate(1.1)), 40_000))
         sz = round_sz(instrument, ntl / exchange.state.oracle[instrument.coin])
         if sz * exchange.state.oracle[instrument.coin] >= exchange.state.config.min_order_ntl * 2:
-            exchange.place(self._dice.choice(self._addresses), OrderRequest(instrument.coin, side, sz))
+            exchange.place(self._dice.choice(self.addresses), OrderRequest(instrument.coin, side, sz))
