@@ -13,7 +13,7 @@ from hlmonitor.simulator.core.accounts import ZERO
 from hlmonitor.simulator.core.events import Block
 from hlmonitor.simulator.core.instruments import Kind
 from hlmonitor.simulator.core.market import MarketConfig
-from hlmonitor.simulator.core.orders import ZERO_HASH, Side
+from hlmonitor.simulator.core.orders import ZERO_HASH, Builder, Side
 from hlmonitor.simulator.core.population import PopulationConfig
 from hlmonitor.simulator.core.state import ExchangeConfig, Fees
 from hlmonitor.simulator.core.twap import TwapRequest
@@ -135,6 +135,36 @@ def test_the_deployer_part_of_a_fee_is_told_on_hip3_coins_only() -> None:
     for (_, row), fill in zip(fills(desk.blocks[-1]), desk.blocks[-1].fills, strict=True):
         assert Decimal(str(row["deployerFee"])) == (fill.fee / 2).quantize(Decimal("0.000001"))
     assert all("deployerFee" not in row for _, row in fills(traded().blocks[-1]))
+
+
+def test_a_builder_is_named_with_the_order_and_keeps_its_own_part_of_the_fee() -> None:
+    desk = Desk()
+    for number in (1, 2):
+        desk.fund(wallet(number), dex="xyz")
+    px = str(desk.exchange.state.mark("xyz:NVDA"))
+    desk.sell(wallet(1), "10", px, coin="xyz:NVDA")
+    desk.block(lambda exchange: exchange.approve_builder(wallet(2), wallet(3), 50))
+    bought = replace(request(Side.BUY, "10", px, coin="xyz:NVDA"), builder=Builder(wallet(3), 50))
+    desk.send(wallet(2), bought)
+    builders = {status.user: status.builder for status in statuses(desk.blocks[-1])}
+    assert builders == {wallet(1): None, wallet(2): {"b": wallet(3), "f": 50}}
+    (_, taken), _ = fills(desk.blocks[-1])
+    fill = desk.blocks[-1].fills[0]
+    assert fill.builder_fee is not None
+    own = fill.fee - fill.builder_fee
+    assert Decimal(str(taken["builderFee"])) == fill.builder_fee
+    assert Decimal(str(taken["deployerFee"])) == (own / 2).quantize(Decimal("0.000001"))
+
+
+def test_what_the_exchange_takes_away_has_no_transaction_even_among_those_of_others() -> None:
+    desk = traded()
+    block = desk.block(
+        lambda exchange: exchange.place(wallet(2), request(Side.BUY, "0.1", "40000")),
+        lambda exchange: exchange.delist("BTC"),
+    )
+    told = [(status.status, status.hash is None) for status in statuses(block)]
+    assert told[0] == ("open", False)
+    assert set(told[1:]) == {("delistedCanceled", True)}
 
 
 def test_nobody_has_a_part_of_a_rebate() -> None:

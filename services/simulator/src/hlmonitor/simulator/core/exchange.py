@@ -110,7 +110,11 @@ class Exchange:
             for order in (*account.all_open(), *account.held_back.values())
             if coin in {None, order.coin} and (dex is None or self._is_perp_of(dex, order.coin))
         ]
-        return self._entry.withdraw(orders, status)
+        # In the exchange's own name means without a transaction, even in the middle of somebody's.
+        tx_hash, state.tx_hash = state.tx_hash, None
+        count = self._entry.withdraw(orders, status)
+        state.tx_hash = tx_hash
+        return count
 
     def _is_perp_of(self, dex: str, coin: str) -> bool:
         instrument = self.state.universe.get(coin)

@@ -65,9 +65,10 @@ def _line(block: Block, local_ns: int, events: Sequence[object]) -> bytes:
 def node_fill_row(fill: Fill, deployer_share: Decimal) -> dict[str, object]:
     """Write a fill as a node does."""
     row = fill_row(fill) | {"twapId": fill.twap_id}
-    # HIP-3 coins carry their dex' name. Nobody has a part of a rebate.
-    if ":" in fill.coin and fill.fee > 0:
-        row["deployerFee"] = amount((fill.fee * deployer_share).quantize(_MICRO))
+    # HIP-3 coins carry their dex' name. Nobody has a part of a rebate, and the builder's part is the builder's alone.
+    own_fee = fill.fee - (fill.builder_fee or 0)
+    if ":" in fill.coin and own_fee > 0:
+        row["deployerFee"] = amount((own_fee * deployer_share).quantize(_MICRO))
     return row
 
 
