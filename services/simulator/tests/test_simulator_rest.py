@@ -1,21 +1,19 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import Any, get_args
+from typing import Any
 
 import httpx
 import pytest
 
 from hlmonitor.simulator.core.limits import LimitConfig
-from hlmonitor.simulator.core.market import MarketConfig
 from hlmonitor.simulator.core.orders import Side
 from hlmonitor.simulator.io.config import ServerConfig
 from hlmonitor.simulator.io.rest import NO_JSON_TYPE
 from hlmonitor.simulator.testing import Desk, Running, request, running, wallet
 from hlmonitor.simulator.wire.history import HORIZON, PAGE, aggregate, newest_first
 from hlmonitor.simulator.wire.info import Answerer
-from hlmonitor.simulator.wire.info.answerer import ANSWERS
-from hlmonitor.simulator.wire.requests import NOT_JSON, UNREADABLE, AnyInfo, read_request
+from hlmonitor.simulator.wire.requests import NOT_JSON, UNREADABLE, read_request
 from hlmonitor.simulator.wire.rows import amount
 
 A, B = wallet(0xA), wallet(0xB)
@@ -39,59 +37,6 @@ def ask(desk: Desk, body: str) -> Any:  # noqa: ANN401 any JSON
 async def api(server: Running) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=server.url) as http:
         yield http
-
-
-async def test_every_request_type_is_answered() -> None:
-    bodies: list[dict[str, object]] = [
-        {"type": "meta"},
-        {"type": "meta", "dex": "xyz"},
-        {"type": "spotMeta"},
-        {"type": "perpDexs"},
-        {"type": "allPerpMetas"},
-        {"type": "metaAndAssetCtxs"},
-        {"type": "spotMetaAndAssetCtxs"},
-        {"type": "allMids"},
-        {"type": "allMids", "dex": "xyz"},
-        {"type": "l2Book", "coin": "BTC"},
-        {"type": "recentTrades", "coin": "BTC"},
-        {"type": "candleSnapshot", "req": {"coin": "BTC", "interval": "1m", "startTime": 0}},
-        {"type": "clearinghouseState", **BY_USER},
-        {"type": "clearinghouseState", "dex": "xyz", **BY_USER},
-        {"type": "spotClearinghouseState", **BY_USER},
-        {"type": "openOrders", **BY_USER},
-        {"type": "frontendOpenOrders", **BY_USER},
-        {"type": "orderStatus", "oid": 1, **BY_USER},
-        {"type": "historicalOrders", **BY_USER},
-        {"type": "userFills", **BY_USER},
-        {"type": "userFillsByTime", "startTime": 0, **BY_USER},
-        {"type": "userTwapSliceFills", **BY_USER},
-        {"type": "userTwapSliceFillsByTime", "startTime": 0, **BY_USER},
-        {"type": "twapHistory", **BY_USER},
-        {"type": "userRole", **BY_USER},
-        {"type": "userAbstraction", **BY_USER},
-        {"type": "batchClearinghouseStates", "users": [A, B]},
-        {"type": "activeAssetData", "coin": "BTC", **BY_USER},
-        {"type": "webData2", **BY_USER},
-        {"type": "extraAgents", **BY_USER},
-        {"type": "userFunding", "startTime": 0, **BY_USER},
-        {"type": "userNonFundingLedgerUpdates", "startTime": 0, "endTime": None, **BY_USER},
-        {"type": "delegatorSummary", **BY_USER},
-        {"type": "delegations", **BY_USER},
-        {"type": "delegatorRewards", **BY_USER},
-        {"type": "delegatorHistory", **BY_USER},
-        {"type": "userFees", **BY_USER},
-        {"type": "userRateLimit", **BY_USER},
-        {"type": "portfolio", **BY_USER},
-        {"type": "referral", **BY_USER},
-        {"type": "exchangeStatus"},
-        {"type": "perpDeployAuctionStatus"},
-        {"type": "spotDeployState", **BY_USER},
-    ]
-    async with running(MarketConfig(), warmup_blocks=20) as server, api(server) as http:
-        for body in bodies:
-            reply = await http.post("/info", json=body)
-            assert reply.status_code == 200, body
-            assert reply.json() is not None
 
 
 async def test_what_cannot_be_read_is_422_with_the_venues_text() -> None:
@@ -297,10 +242,6 @@ def test_spot_indexes_and_contexts_do_not_follow_positions() -> None:
 )
 def test_amounts_are_written_as_the_venue_does(value: str, text: str) -> None:
     assert amount(Decimal(value)) == text
-
-
-def test_every_type_that_can_be_asked_has_an_answer() -> None:
-    assert set(get_args(AnyInfo)) == set(ANSWERS)
 
 
 def test_a_joined_book_never_looks_better_than_it_is() -> None:

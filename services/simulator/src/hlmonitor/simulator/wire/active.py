@@ -37,7 +37,7 @@ def active_asset_data(exchange: Exchange, address: str, instrument: Instrument) 
 
 
 def _room(exchange: Exchange, account: Account, instrument: Instrument, side: Side) -> Decimal:
-    free = exchange.transfers.free(account, instrument.dex)
+    free = max(exchange.margin.free(account, instrument.dex), ZERO)
     position = account.on(instrument.dex).positions.get(instrument.coin)
     if position is None or position.szi * side.sign > 0:
         return free

@@ -60,6 +60,10 @@ def _dex_row(dex: Dex) -> dict[str, object]:
         "oracleUpdater": None,
         "feeRecipient": dex.deployer,
         "assetToStreamingOiCap": [(i.coin, "100000000.0") for i in dex.instruments],
+        "subDeployers": [],
+        "deployerFeeScale": "1.0",
+        "lastDeployerFeeScaleChangeTime": "1970-01-01T00:00:00",
+        "assetToFundingMultiplier": [],
     }
 
 

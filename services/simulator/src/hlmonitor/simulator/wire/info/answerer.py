@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from . import accounts, fees, fills, ledger, listings, orders, prices, roles, staking, status
+from . import accounts, fees, fills, ledger, listings, orders, prices, roles, staking, status, vaults
 
 if TYPE_CHECKING:
     from hlmonitor.simulator.core.exchange import Exchange
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 ANSWERS: Final = {
     kind: function
-    for module in (listings, prices, accounts, roles, orders, fills, ledger, fees, staking, status)
+    for module in (listings, prices, accounts, roles, orders, fills, ledger, fees, staking, status, vaults)
     for kind, function in module.TOPIC.answers.items()
 }
 

@@ -17,6 +17,7 @@ from .prices import PriceInfo
 from .roles import RoleInfo
 from .staking import StakingInfo
 from .status import StatusInfo
+from .vaults import VaultInfo
 
 __all__ = ["NOT_JSON", "UNREADABLE", "Address", "AnyInfo", "Info", "UnreadableRequestError", "read_request"]
 
@@ -34,6 +35,7 @@ AnyInfo = (
     | FeeInfo
     | StakingInfo
     | StatusInfo
+    | VaultInfo
 )
 
 _decoder: Final = msgspec.json.Decoder(AnyInfo)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .base import UserRows
+from typing import ClassVar
+
+from .base import Info, UserRows
 
 
 class UserFunding(UserRows, frozen=True):
@@ -19,4 +21,17 @@ class UserNonFundingLedgerUpdates(UserRows, frozen=True):
     end_time: int | None = None
 
 
-LedgerInfo = UserFunding | UserNonFundingLedgerUpdates
+class FundingHistory(Info, frozen=True):
+    """The funding rates of a coin between two times, both included."""
+
+    items_per_weight: ClassVar[int] = 20
+    coin: str
+    start_time: int
+    end_time: int | None = None
+
+
+class PredictedFundings(Info, frozen=True):
+    """The coming funding rate of each coin."""
+
+
+LedgerInfo = UserFunding | UserNonFundingLedgerUpdates | FundingHistory | PredictedFundings
