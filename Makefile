@@ -116,6 +116,10 @@ bench-core: setup ## the core alone: CPU time per fill, memory per open order, a
 
 EXAMPLES ?= 2000
 
+.PHONY: test-simulator
+test-simulator: setup ## the long suites of the simulator on both cores: fifty seeds of random wallets, an hour of frames
+	@$(BIN)/pytest services/simulator -m slow -n 2
+
 .PHONY: property
 property: setup ## signals of random orders against the oracle; EXAMPLES=100000, SEED=the one that was printed
 	@seed=$(if $(filter file,$(origin SEED)),$$RANDOM$$RANDOM,$(SEED)); \

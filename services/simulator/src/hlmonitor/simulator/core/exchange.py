@@ -8,6 +8,7 @@ from .entry import OrderEntry
 from .events import Block
 from .funding import Funding
 from .instruments import MAIN_DEX
+from .leverage import LeverageDesk
 from .liquidation import Liquidator
 from .margin import Margin
 from .matching import Matcher
@@ -41,6 +42,7 @@ class Exchange:
         self.schedule = CancelSchedule(self.state, self._entry)
         self.twaps = TwapDesk(self.state, matcher)
         self.funding = Funding(self.state)
+        self.leverage = LeverageDesk(self.state, self.margin)
         self._liquidator = Liquidator(self.state, self.margin, matcher)
         self.roles = Roles(self.state)
         self.transfers = Transfers(self.state, self.margin, self.roles)
@@ -153,10 +155,13 @@ class Exchange:
         """Add spot tokens from outside the exchange, at no cost basis."""
         self.transfers.bring_token(address, token, amount)
 
-    def set_leverage(self, address: str, coin: str, leverage: int) -> None:
-        """Set cross leverage, cut to the coin's most."""
-        most = self.state.universe.get(coin).max_leverage
-        self.state.account(address).leverage[coin] = max(1, min(leverage, most))
+    def set_leverage(self, address: str, coin: str, leverage: int, *, isolated: bool | None = None) -> None:
+        """Set leverage, cut to the coin's most, and (unless None) the margin mode; raise RefusedError."""
+        self.leverage.set(address, coin, leverage, isolated=isolated)
+
+    def add_isolated_margin(self, address: str, coin: str, amount: Decimal) -> None:
+        """Move cash between cross margin and an isolated position (below zero: back); raise RefusedError."""
+        self.leverage.add_margin(address, coin, amount)
 
     def set_oracle(self, coin: str, px: Decimal) -> None:
         """Set the reference price from which the mark follows."""

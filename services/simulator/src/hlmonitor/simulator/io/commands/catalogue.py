@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, type[MarketCommand | ServerCommand]]] = {
     "twap": orders.TwapBody,
     "deposit": market.DepositBody,
     "leverage": market.LeverageBody,
+    "isolated_margin": market.IsolatedMarginBody,
     "oracle": market.OracleBody,
     "disconnect": server.DisconnectBody,
     "half_open": server.HalfOpenBody,

@@ -44,19 +44,39 @@ class DepositBody(MarketCommand, frozen=True):
 
 
 class LeverageBody(MarketCommand, frozen=True):
-    """Cross leverage of an address on a coin."""
+    """Leverage of an address on a coin; with `isolated`, also whether new positions there are isolated or cross."""
 
     address: Address
     coin: str
     leverage: Positive
+    isolated: bool | None = None
 
     def check(self, exchange: Exchange) -> None:
         """Raise BadInputError for an unknown coin."""
         check_coin(exchange, self.coin)
 
     def run(self, exchange: Exchange) -> dict[str, object]:
-        """Set it."""
-        exchange.set_leverage(self.address.lower(), self.coin, self.leverage)
+        """Set it; raise RefusedError."""
+        exchange.set_leverage(self.address.lower(), self.coin, self.leverage, isolated=self.isolated)
+        return {"time": exchange.state.now_ms}
+
+
+class IsolatedMarginBody(MarketCommand, frozen=True):
+    """Cash from the cross margin for an isolated position; a negative amount goes back."""
+
+    address: Address
+    coin: str
+    amount: Decimal
+
+    def check(self, exchange: Exchange) -> None:
+        """Raise BadInputError for an unknown coin or an amount that is none."""
+        check_coin(exchange, self.coin)
+        if not self.amount.is_finite():
+            raise BadInputError("amount: must be a number")
+
+    def run(self, exchange: Exchange) -> dict[str, object]:
+        """Move it; raise RefusedError."""
+        exchange.add_isolated_margin(self.address.lower(), self.coin, self.amount)
         return {"time": exchange.state.now_ms}
 
 
