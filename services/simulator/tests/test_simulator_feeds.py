@@ -249,3 +249,66 @@ def test_a_cancel_that_nobody_asked_for_is_an_event_and_ones_own_is_not() -> Non
     stage.block(lambda exchange: orders.extend(exchange.place(A, request(Side.BUY, "1", "66650"))))
     events = stage.block(lambda exchange: exchange.place(A, request(Side.SELL, "1", "66650", tif=Tif.IOC)))
     assert [{"coin": "BTC", "oid": orders[1].oid}] in [event.get("nonUserCancel") for event in events]
+
+
+def test_web_data_3_has_no_positions_and_no_orders() -> None:
+    stage = Stage()
+    stage.block(trade())
+    stage.block(lambda exchange: exchange.set_open_interest_cap("BTC", Decimal(1)))
+    data = stage.subscribe("webData3", user=A)
+    assert data["userState"] == {
+        "agentAddress": None,
+        "agentValidUntil": None,
+        "cumLedger": "1000000.0",
+        "isVault": False,
+        "user": A,
+        "serverTime": stage.simulator.market.exchange.state.now_ms,
+        "abstraction": "disabled",
+    }
+    dexes = [dex.name for dex in stage.simulator.market.exchange.state.universe.dexes]
+    assert data["perpDexStates"][0] == {"totalVaultEquity": "0.0", "perpsAtOpenInterestCap": ["BTC"]}
+    assert len(data["perpDexStates"]) == len(dexes)
+
+
+def test_the_room_to_trade_is_sent_when_it_changed() -> None:
+    stage = Stage()
+    assert stage.subscribe("activeAssetData", user=A, coin="BTC")["availableToTrade"] == ["1000000.0", "1000000.0"]
+    assert stage.beats(3) == [1_000]
+    stage.block(lambda exchange: exchange.deposit(A, Decimal(5)))
+    (data,) = stage.block()
+    assert data["availableToTrade"] == ["1000005.0", "1000005.0"]
+
+
+def test_funding_comes_each_hour_on_both_feeds() -> None:
+    stage = Stage()
+    stage.block(trade())
+    stage.subscribe("userFundings", user=A)
+    stage.subscribe("userEvents", user=A)
+    frames: list[Any] = []
+    while not frames:
+        frames = stage.block()
+    rows = [frame["fundings"][0] if "fundings" in frame else frame["funding"] for frame in frames]
+    assert len(rows) == 2
+    assert rows[0] == rows[1]
+    assert (rows[0]["coin"], rows[0]["szi"], rows[0]["nSamples"]) == ("BTC", "1.0", None)
+    assert rows[0]["time"] % 3_600_000 < BLOCK_MS
+    assert [row["coin"] for row in stage.subscribe("userFundings", user=A)["fundings"]] == ["BTC"]
+
+
+def test_a_liquidation_is_an_event_a_notification_and_a_ledger_update() -> None:
+    stage = Stage()
+    stage.block(lambda exchange: exchange.deposit(A, Decimal(-960_000)))
+    stage.block(trade("10"))
+    stage.subscribe("userNonFundingLedgerUpdates", user=A)
+    for kind in ("userEvents", "notification"):
+        stage.subscribe(kind, user=A)
+    stage.block(lambda exchange: exchange.place(B, request(Side.BUY, "10", "60000")))
+    frames = stage.block(lambda exchange: exchange.set_oracle("BTC", Decimal(62_700)))
+    for _ in range(4):
+        frames += stage.block()
+    liquidations = [frame["liquidation"] for frame in frames if "liquidation" in frame]
+    assert liquidations[0]["liquidated_user"] == A
+    assert next(frame["notification"] for frame in frames if "notification" in frame) == "Liquidation: BTC"
+    deltas = [row["delta"] for frame in frames for row in frame.get("nonFundingLedgerUpdates", ())]
+    assert deltas[0]["type"] == "liquidation"
+    assert deltas[0]["liquidatedPositions"][0]["coin"] == "BTC"

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hlmonitor.simulator.core.orders import Origin, Tif, Tpsl
+from hlmonitor.simulator.core.orders import ZERO_HASH, Origin, Tif, Tpsl
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from hlmonitor.simulator.core.candles import Candle, Interval
-    from hlmonitor.simulator.core.events import Fill, OrderUpdate, Trade, TwapState, TwapUpdate
+    from hlmonitor.simulator.core.events import Fill, FundingPayment, OrderUpdate, Trade, TwapState, TwapUpdate
     from hlmonitor.simulator.core.orders import Order
 
 
@@ -94,6 +94,24 @@ def candle_row(coin: str, interval: Interval, candle: Candle) -> dict[str, objec
         "v": amount(candle.volume),
         "n": candle.trades,
     }
+
+
+def funding_row(payment: FundingPayment) -> dict[str, object]:
+    """Write a payment of funding as the feeds do. `nSamples` is null: it counts the hours that older rows joined."""
+    return {
+        "time": payment.time,
+        "coin": payment.coin,
+        "usdc": amount(payment.usdc),
+        "szi": amount(payment.szi),
+        "fundingRate": amount(payment.rate),
+        "nSamples": None,
+    }
+
+
+def funding_delta_row(payment: FundingPayment) -> dict[str, object]:
+    """Write a payment of funding as `userFunding` nests it. No transaction causes it, so its hash is zero."""
+    row = funding_row(payment)
+    return {"time": row.pop("time"), "hash": ZERO_HASH, "delta": {"type": "funding", **row}}
 
 
 def order_update_row(update: OrderUpdate) -> dict[str, object]:

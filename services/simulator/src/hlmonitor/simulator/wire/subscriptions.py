@@ -124,6 +124,7 @@ _COIN: Final = _Spec(coin=_Coin.ANY)
 SPECS: Final[Mapping[str, _Spec]] = {
     "allMids": _Spec(options={"dex": _Option(None, _is_dex)}),
     "notification": _USER,
+    "webData3": _USER,
     "twapStates": _USER_ON_DEX,
     "clearinghouseState": _USER_ON_DEX,
     "openOrders": _Spec(user=True, options={"dex": _Option(MAIN_DEX, _is_dex_or_all)}),

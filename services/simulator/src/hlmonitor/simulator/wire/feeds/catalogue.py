@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from .beats import BeatSource
 from .books import BestBidOffer, Candles, L2Book, Trades
-from .contexts import ActiveAssetCtx, ActiveAssetData, AllMids, AssetCtxs, FastAssetCtxs
+from .contexts import ActiveAssetCtx, AllMids, AssetCtxs, FastAssetCtxs
 from .events import Events, Notifications
 from .fills import Fills, Slices, TwapHistory
 from .money import Fundings, LedgerUpdates
 from .orders import OrderHistory, Statuses
-from .states import AllDexsStates, ClearinghouseState, OpenOrders, SpotState, TwapStates
+from .states import ActiveAssetData, AllDexsStates, ClearinghouseState, OpenOrders, SpotState, TwapStates, WebData3
 
 if TYPE_CHECKING:
     from .source import Source, View
@@ -41,6 +41,7 @@ def sources(view: View) -> list[Source]:
                 "clearinghouseState": ClearinghouseState(view),
                 "openOrders": OpenOrders(view),
                 "twapStates": TwapStates(view),
+                "webData3": WebData3(view),
                 "allMids": AllMids(view),
                 "l2Book": L2Book(view),
                 "assetCtxs": lists,
@@ -49,7 +50,9 @@ def sources(view: View) -> list[Source]:
             },
         ),
         BeatSource(
-            view, {"activeAssetCtx": ActiveAssetCtx(view), "activeAssetData": ActiveAssetData(view)}, only_changes=True
+            view,
+            {"activeAssetCtx": ActiveAssetCtx(view), "activeAssetData": ActiveAssetData(view)},
+            only_changes=True,
         ),
         FastAssetCtxs(view),
     ]

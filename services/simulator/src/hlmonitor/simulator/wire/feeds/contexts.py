@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from hlmonitor.simulator.wire import frames, listing
-from hlmonitor.simulator.wire.active import active_asset_data
 from hlmonitor.simulator.wire.rows import amount
 
 if TYPE_CHECKING:
@@ -68,23 +67,6 @@ class ActiveAssetCtx:
             data = {"coin": wanted.key, "ctx": listing.spot_context(exchange, instrument)}
             return frames.message("activeSpotAssetCtx", data)
         return frames.message("activeAssetCtx", {"coin": wanted.key, "ctx": listing.perp_context(exchange, instrument)})
-
-
-class ActiveAssetData:
-    """`activeAssetData`: what a user may still trade of a perp."""
-
-    def __init__(self, view: View) -> None:
-        self._view = view
-
-    def every_ms(self, _wanted: Subscription) -> int:
-        """Return the beat of contexts."""
-        return self._view.config.context_every_ms
-
-    def frame(self, wanted: Subscription) -> Frame:
-        """Return leverage and room to trade."""
-        exchange = self._view.exchange
-        instrument = exchange.state.universe.get(wanted.coin or "")
-        return frames.message("activeAssetData", active_asset_data(exchange, wanted.key, instrument))
 
 
 class AssetCtxs:

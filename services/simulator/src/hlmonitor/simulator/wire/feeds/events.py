@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 from hlmonitor.simulator.core.accounts import MICRO, ZERO
 from hlmonitor.simulator.core.orders import Status
 from hlmonitor.simulator.wire import frames
-from hlmonitor.simulator.wire.fundings import funding_row
-from hlmonitor.simulator.wire.rows import amount, fill_row, slice_row, twap_history_row
+from hlmonitor.simulator.wire.rows import amount, fill_row, funding_row, slice_row, twap_history_row
 
 from .source import listened
 

@@ -9,8 +9,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from hlmonitor.simulator.wire import frames
-from hlmonitor.simulator.wire.fundings import funding_row
 from hlmonitor.simulator.wire.ledger_updates import ledger_update_row
+from hlmonitor.simulator.wire.rows import funding_row
 
 from .source import listened
 

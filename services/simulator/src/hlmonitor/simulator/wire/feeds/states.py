@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from hlmonitor.simulator.core.instruments import MAIN_DEX
 from hlmonitor.simulator.wire import frames
+from hlmonitor.simulator.wire.active import active_asset_data
 from hlmonitor.simulator.wire.rows import frontend_order_row, twap_state_row
 from hlmonitor.simulator.wire.states import all_dexs_states, clearinghouse_state, spot_state
 from hlmonitor.simulator.wire.subscriptions import ALL_DEXS
+from hlmonitor.simulator.wire.web_data import web_data_3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,6 +91,31 @@ class TwapStates(_State):
             if twap.address == wanted.key and self._is_on(twap.request.coin, wanted.dex)
         ]
         return frames.message("twapStates", {"dex": wanted.dex, "user": wanted.key, "states": states})
+
+
+class WebData3(_State):
+    """`webData3`: what a page knows of its user beside positions and orders."""
+
+    def frame(self, wanted: Subscription) -> Frame:
+        """Return the user's and the dexes' states."""
+        return frames.message("webData3", web_data_3(self._view.exchange, wanted.key))
+
+
+class ActiveAssetData:
+    """`activeAssetData`: how much more of a perp the user may trade; sent when it changed."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def every_ms(self, _wanted: Subscription) -> int:
+        """Return the beat of contexts, on which the room changes."""
+        return self._view.config.context_every_ms
+
+    def frame(self, wanted: Subscription) -> Frame:
+        """Return leverage and room."""
+        exchange = self._view.exchange
+        instrument = exchange.state.universe.get(str(wanted.coin))
+        return frames.message("activeAssetData", active_asset_data(exchange, str(wanted.user), instrument))
 
 
 class SpotState:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from hlmonitor.simulator.core.funding import HOUR_MS
 from hlmonitor.simulator.core.instruments import MAIN_DEX
-from hlmonitor.simulator.wire.fundings import funding_delta_row
 from hlmonitor.simulator.wire.ledger_updates import ledger_update_row
 from hlmonitor.simulator.wire.requests import ledger as asked
-from hlmonitor.simulator.wire.rows import amount
+from hlmonitor.simulator.wire.rows import amount, funding_delta_row
 
 from .topic import FailedAnswerError, Topic, dex_named, listed
 

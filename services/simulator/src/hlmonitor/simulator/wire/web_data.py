@@ -1,0 +1,40 @@
+"""`webData3`: what the venue's page knows of its user beside positions and orders (facts 1.8)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hlmonitor.simulator.core.accounts import Abstraction
+from hlmonitor.simulator.core.flows import net_inflow
+
+from .rows import amount
+
+if TYPE_CHECKING:
+    from hlmonitor.simulator.core.exchange import Exchange
+    from hlmonitor.simulator.core.instruments import Dex
+
+
+def web_data_3(exchange: Exchange, user: str) -> dict[str, object]:
+    """Write the user's state, and one state for each dex. No page has an agent in this exchange."""
+    state = exchange.state
+    account = state.accounts.get(user)
+    user_state: dict[str, object] = {
+        "agentAddress": None,
+        "agentValidUntil": None,
+        "cumLedger": amount(net_inflow(state, user)),
+        "serverTime": state.now_ms,
+        "isVault": False,
+        "user": user,
+    }
+    if account is not None and account.abstraction is not Abstraction.DEFAULT:
+        user_state["abstraction"] = account.abstraction
+    return {"userState": user_state, "perpDexStates": [_dex_state(exchange, dex) for dex in state.universe.dexes]}
+
+
+def _dex_state(exchange: Exchange, dex: Dex) -> dict[str, object]:
+    """Write a dex. The list of coins at their cap is left out when it is empty."""
+    row: dict[str, object] = {"totalVaultEquity": "0.0"}
+    capped = [instrument.coin for instrument in dex.instruments if exchange.state.is_at_cap(instrument.coin)]
+    if capped:
+        row["perpsAtOpenInterestCap"] = capped
+    return row
