@@ -11,6 +11,7 @@ from hlmonitor.simulator.core.agents.mix import read_mix
 from hlmonitor.simulator.core.faults import FaultConfig
 from hlmonitor.simulator.core.limits import LimitConfig
 from hlmonitor.simulator.core.listings import Listing
+from hlmonitor.simulator.core.load import LoadConfig
 from hlmonitor.simulator.core.market import MarketConfig
 from hlmonitor.simulator.core.population import PopulationConfig
 from hlmonitor.simulator.core.state import ExchangeConfig
@@ -42,6 +43,12 @@ class SimulatorSettings(ServiceSettings):
     twap_slice_ms: int = Field(30_000, ge=1, description="time between the slices of a TWAP that names none")
     ledger_limit: int = Field(1_000_000, ge=1_000, description="orders, and fills, kept of named wallets")
     snapshot_rows: int = Field(50, ge=0, le=2_000, description="rows in the first frame of a feed that has one")
+
+    load_rate: int = Field(
+        0, ge=0, le=1_000_000, description="fills per second of the load that /control/load starts; 0: there is none"
+    )
+    load_wallets: int = Field(1_000, ge=2, le=100_000, description="wallets that the load trades for")
+    load_block_ms: int = Field(50, ge=5, le=1_000, description="time between the load's blocks at its own rate")
 
     limit_connections: int = Field(10, ge=1, description="WebSocket connections per client IP")
     limit_new_connections: int = Field(30, ge=1, description="new WebSocket connections per minute and IP")
@@ -87,6 +94,11 @@ class SimulatorSettings(ServiceSettings):
             listing=self.listing,
         )
 
+    def _load(self) -> LoadConfig | None:
+        if not self.load_rate:
+            return None
+        return LoadConfig(self.load_rate, self.load_wallets, self.load_block_ms, self.seed)
+
     def server(self) -> ServerConfig:
         """Return the server's part."""
         return ServerConfig(
@@ -100,6 +112,7 @@ class SimulatorSettings(ServiceSettings):
                 rest_weight_per_minute=self.limit_weight,
                 user_release_ms=int(self.user_release_s * 1000),
             ),
+            load=self._load(),
             faults=FaultConfig(
                 duplicate=self.fault_duplicate,
                 reorder=self.fault_reorder,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from .accounts import ZERO
 from .orders import Origin
@@ -50,6 +50,18 @@ class Records:
     sent_orders: int = 0
 
 
+class Lender(Protocol):
+    """Knows what some wallets did without the ledger being told each time."""
+
+    def __contains__(self, address: str, /) -> bool:
+        """Tell whether a wallet is one of those."""
+        ...
+
+    def records(self, address: str, other: Records, /) -> Records:
+        """Return the records of such a wallet, beside what the ledger itself has of it."""
+        ...
+
+
 class Ledger:
     """Keeps records by address. `limit` bounds orders and fills of named wallets, each."""
 
@@ -59,6 +71,7 @@ class Ledger:
         self._named: set[str] = set()
         self._order_queue: deque[Order] = deque()
         self._fill_queue: deque[str] = deque()
+        self._lender: Lender | None = None
         self.orders_total = 0
         self.fills_total = 0
         self.dropped = 0
@@ -79,9 +92,16 @@ class Ledger:
         """Yield every address with records."""
         return iter(self._records)
 
+    def lend(self, lender: Lender) -> None:
+        """Ask somebody else for the records of the wallets that are theirs."""
+        self._lender = lender
+
     def of(self, address: str) -> Records:
         """Return the records of an address; empty ones for an unknown address."""
-        return self._records.get(address) or Records()
+        records = self._records.get(address) or Records()
+        if self._lender is not None and address in self._lender:
+            return self._lender.records(address, records)
+        return records
 
     def _own(self, address: str) -> Records:
         records = self._records.get(address)

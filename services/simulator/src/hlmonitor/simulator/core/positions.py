@@ -53,6 +53,14 @@ class Positions:
         self._index(account, instrument, margin, start, position.szi)
         return Moved(start, pnl)
 
+    def put(self, account: Account, instrument: Instrument, szi: Decimal, entry_ntl: Decimal) -> None:
+        """Put a cross position in the place of another, zero for none; its cash is the caller's business."""
+        margin = account.on(instrument.dex)
+        start = margin.szi(instrument.coin)
+        if start or szi:
+            margin.positions[instrument.coin] = Position(szi, entry_ntl)
+            self._index(account, instrument, margin, start, szi)
+
     @staticmethod
     def _own_cash(account: Account, instrument: Instrument) -> Decimal | None:
         return ZERO if instrument.only_isolated or instrument.coin in account.isolated else None

@@ -39,6 +39,8 @@ class Listener:
 
     async def stop(self) -> None:
         """Cut every connection, close the port and the simulator's files."""
+        if self._simulator.load is not None:
+            self._simulator.load.stop()
         for connection in list(self._simulator.connections):
             connection.abort("shutdown")
         await self._runner.cleanup()

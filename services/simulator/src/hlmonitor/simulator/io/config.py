@@ -15,6 +15,8 @@ from .clock import TimeConfig
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hlmonitor.simulator.core.load import LoadConfig
+
 _CLIENTS: Final = 1_000
 
 
@@ -26,6 +28,8 @@ class ServerConfig:
     faults: FaultConfig = field(default_factory=FaultConfig)
     time: TimeConfig = field(default_factory=TimeConfig)
     feeds: FeedConfig = field(default_factory=FeedConfig)
+    load: LoadConfig | None = None
+    """The load that can be sent beside the market, if any."""
     idle_ms: int = 60_000
     expire_ms: int = 10_800_000
     """Age at which a connection is closed with 1000 `Expired`; about 3 h on the venue (facts 1.4)."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .config import Stats
 
 _CLOSE_TIMEOUT_S: Final = 2.0
+_MOST_READY_BYTES: Final = 64 << 20
 
 
 class Connection:
@@ -86,6 +87,17 @@ class Connection:
     def waiting(self) -> int:
         """How many frames wait for the client to read."""
         return 0 if self.closed_by is not None else len(self._outbox)
+
+    def write_ready(self, data: bytes, loop_ms: int) -> None:
+        """Write frames that are ready for the socket, past outbox and faults; `loop_ms` is the loop's clock."""
+        transport = self._request.transport
+        if transport is None or self.closed_by is not None or self.is_mute:
+            return
+        if transport.get_write_buffer_size() > _MOST_READY_BYTES:
+            self.abort("slow_client")
+            return
+        transport.write(data)
+        self.last_sent_ms = loop_ms
 
     @property
     def is_drained(self) -> bool:

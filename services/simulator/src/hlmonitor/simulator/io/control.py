@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -10,7 +11,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from hlmonitor.simulator.core.errors import RefusedError
-from hlmonitor.simulator.oracle.expected import expect
+from hlmonitor.simulator.oracle.expected import Expectation, expect
 from hlmonitor.simulator.wire.requests import Address
 
 from . import commands
@@ -50,6 +51,7 @@ class ControlEndpoint:
         router.add_get("/control/wallets", self._wallets)
         router.add_get("/control/ledger", self._ledger)
         router.add_get("/control/faults", self._rules)
+        router.add_get("/control/load", self._load)
         posts = {name: self._command(kind) for name, kind in commands.COMMANDS.items()}
         for name, action in (posts | {"expected": self._expected, "quiesce": self._quiesce}).items():
             router.add_post(f"/control/{name}", self._handler(action))
@@ -92,12 +94,23 @@ class ControlEndpoint:
     async def _wallets(self, _request: web.Request) -> web.Response:
         population = self._simulator.market.population
         whales = () if population is None else population.whales
+        load = self._simulator.load
         return _json(
             [
                 {"name": f"{whale.style}-{number}", "address": whale.address, "style": whale.style}
                 for number, whale in enumerate(whales)
             ]
+            + [
+                {"name": f"load-{number}", "address": address, "style": "load"}
+                for number, address in enumerate(() if load is None else load.plan.addresses)
+            ]
         )
+
+    async def _load(self, _request: web.Request) -> web.Response:
+        load = self._simulator.load
+        if load is None:
+            return _json({"error": "load: there is none; start the simulator with --load-rate"}, status=400)
+        return _json(load.report())
 
     async def _rules(self, _request: web.Request) -> web.Response:
         faults = self._simulator.faults
@@ -119,7 +132,15 @@ class ControlEndpoint:
 
     async def _expected(self, body: bytes) -> object:
         wanted = commands.read(body, ExpectedBody)
-        return expect(self._simulator.market.ledger, wanted.watch_from, wanted.order_timeout_ms)
+        ledger = self._simulator.market.ledger
+        if self._simulator.load is None:
+            return expect(ledger, wanted.watch_from, wanted.order_timeout_ms)
+        # What a load did is more than can be judged without a pause in which feeds and clients have their turn.
+        result = Expectation()
+        for address, since in wanted.watch_from.items():
+            result.add(expect(ledger, {address: since}, wanted.order_timeout_ms))
+            await asyncio.sleep(0)
+        return result
 
     async def _quiesce(self, _body: bytes) -> object:
         simulator = self._simulator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from hlmonitor.simulator.wire.feeds import View, sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from hlmonitor.simulator.core.events import Block
     from hlmonitor.simulator.core.faults import FaultBoard
@@ -39,6 +39,9 @@ class Listeners:
     def __contains__(self, subscription: Subscription) -> bool:
         """Tell whether a subscription has listeners."""
         return subscription in self._listeners
+
+    def __iter__(self) -> Iterator[Subscription]:
+        return iter(self._listeners)
 
     def any(self, kind: str) -> bool:
         """Tell whether anything of a type is listened to."""
@@ -102,6 +105,11 @@ class Hub:
     def remove(self, listener: Listener, subscription: Subscription) -> None:
         """Take a listener away."""
         self._heard.remove(listener, subscription)
+
+    @property
+    def heard(self) -> Listeners:
+        """What is listened to, and by whom."""
+        return self._heard
 
     def listeners(self) -> dict[str, int]:
         """Return the number of listeners by feed type."""

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from hlmonitor.simulator.core.faults import FaultBoard
 from hlmonitor.simulator.core.limits import IpBudget
+from hlmonitor.simulator.core.load import make_plan
 from hlmonitor.simulator.core.market import Market
 from hlmonitor.simulator.wire.info import Answerer
 
 from .clock import BlockClock
 from .config import ServerConfig, Stats
 from .hub import Hub
+from .load import Load
 from .node_files import NodeFiles
 
 if TYPE_CHECKING:
@@ -68,8 +70,12 @@ class Simulator:
             self._record(self.market.exchange.state.block)
         for _ in range(warmup_blocks):
             self._record(self.market.step(self.clock.warmup_ms()))
-        self.answerer = Answerer(self.market.exchange)
         self.hub = Hub(self.market, server)
+        self.load: Load | None = None
+        if server.load is not None:
+            self.load = Load(self, make_plan(server.load, seeded(f"{seed}:load")), server.load)
+            self._record(self.market.step(self.clock.warmup_ms(), [self.load.enter]))
+        self.answerer = Answerer(self.market.exchange)
         self.connections: dict[Connection, None] = {}
         self.dice = seeded(f"{seed}:faults")
         self._budgets: dict[str, IpBudget] = {}

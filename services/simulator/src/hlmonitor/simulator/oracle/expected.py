@@ -36,6 +36,16 @@ class Expectation:
     timed_out_orders: list[dict[str, object]] = field(default_factory=list)
     signals: list[dict[str, object]] = field(default_factory=list)
 
+    def add(self, other: Expectation) -> None:
+        """Take in what is expected of other wallets."""
+        self.orders += other.orders
+        self.fills += other.fills
+        self.timed_out += other.timed_out
+        self.pending += other.pending
+        self.truncated += other.truncated
+        self.timed_out_orders += other.timed_out_orders
+        self.signals += other.signals
+
 
 def expect(ledger: Ledger, watch_from: Mapping[str, int], order_timeout_ms: int = ORDER_TIMEOUT_MS) -> Expectation:
     """Return the signals that must exist for wallets watched from these times on."""

@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, type[MarketCommand | ServerCommand]]] = {
     "half_open": server.HalfOpenBody,
     "say": server.SayBody,
     "speed": server.SpeedBody,
+    "load": server.LoadBody,
     "faults": faults.FaultsBody,
     "disturb": faults.DisturbBody,
     "stall": faults.StallBody,

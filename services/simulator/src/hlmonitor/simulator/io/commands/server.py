@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from msgspec import Meta
 
+from hlmonitor.simulator.io.load import LoadRefusedError
 from hlmonitor.simulator.wire.frames import Frame, message
 from hlmonitor.simulator.wire.requests import Address
 
@@ -108,3 +109,24 @@ class SpeedBody(ServerCommand, frozen=True):
         """Change it."""
         simulator.clock.set_speed(self.speed)
         return {"speed": simulator.clock.speed, "time": simulator.market.exchange.state.now_ms}
+
+
+class LoadBody(ServerCommand, frozen=True):
+    """Send the load at a rate of fills per second (its own by default) for some seconds (or until stopped)."""
+
+    rate: Positive | None = None
+    seconds: Annotated[float, Meta(gt=0)] | None = None
+    stop: bool = False
+
+    def apply(self, simulator: Simulator) -> object:
+        """Start or stop it; tells what it did so far."""
+        if simulator.load is None:
+            raise BadInputError("load: there is none; start the simulator with --load-rate")
+        if self.stop:
+            simulator.load.stop()
+        else:
+            try:
+                simulator.load.start(self.rate, self.seconds)
+            except LoadRefusedError as error:
+                raise BadInputError(str(error)) from error
+        return simulator.load.report()
