@@ -1,6 +1,7 @@
 """Every frame has exactly the shape that the facts give it, whatever happens in the market."""
 
 import json
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
@@ -106,3 +107,100 @@ async def test_an_hour_of_frames_on_a_real_socket_parses() -> None:
         assert simulator.stats.uncaught_errors == 0
     assert "error" not in inspector.seen
     assert inspector.seen.total() >= 100_000
+
+
+FILL = {
+    "coin": "BTC",
+    "px": "66653.0",
+    "sz": "0.001",
+    "side": "A",
+    "time": 1781528065899,
+    "startPosition": "-0.0213",
+    "dir": "Open Short",
+    "closedPnl": "0.0",
+    "hash": "0x" + "e2" * 32,
+    "oid": 55030848197,
+    "crossed": False,
+    "fee": "0.009997",
+    "tid": 745210434703679,
+    "cloid": "0x" + "e8" * 16,
+    "feeToken": "USDC",
+    "twapId": None,
+    "liquidation": {"liquidatedUser": "0x" + "36" * 20, "markPx": "66607.0", "method": "market"},
+}
+UPDATED = {
+    "coin": "xyz:CL",
+    "side": "B",
+    "limitPx": "80.366",
+    "sz": "3.732",
+    "oid": 509258420256,
+    "timestamp": 1785781659536,
+    "origSz": "3.732",
+}
+
+
+def frame(channel: str, data: object) -> bytes:
+    return json.dumps({"channel": channel, "data": data}).encode()
+
+
+def fills(**changes: object) -> bytes:
+    row = {name: value for name, value in {**FILL, **changes}.items() if value != "absent"}
+    return frame("userFills", {"user": "0x" + "ab" * 20, "fills": [row]})
+
+
+def test_the_models_take_the_frames_of_the_facts() -> None:
+    update = {"order": UPDATED, "status": "open", "statusTimestamp": 1785781659536}
+    funding = {"time": 1681948800000, "coin": "ETH", "usdc": "-0.01", "szi": "1.0", "fundingRate": "0.0000125"}
+    for good in (
+        fills(),
+        fills(cloid="absent", liquidation="absent", builderFee="0.1"),
+        frame("orderUpdates", [update]),
+        frame("user", {"funding": {**funding, "nSamples": None}}),
+        frame("user", {"nonUserCancel": [{"coin": "BTC", "oid": 1}]}),
+        frame("l2Book", {"coin": "BTC", "time": 1781528065899, "levels": [[{"px": "1.0", "sz": "1.0", "n": 3}], []]}),
+        frame("bbo", {"coin": "BTC", "time": 1781528065899, "bbo": [{"px": "1.0", "sz": "1.0", "n": 3}, None]}),
+        frame("notification", {"notification": "text"}),
+        frame("post", {"id": 7, "response": {"type": "error", "payload": "429 Too Many Requests"}}),
+        frame("error", "Cannot track more than 10 total users."),
+        b'{"channel":"pong"}',
+    ):
+        parse(good)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        fills(px=66653.0),
+        fills(px="66653"),
+        fills(px="66_653.0"),
+        fills(oid="55030848197"),
+        fills(side="S"),
+        fills(dir="Sideways"),
+        fills(tid="absent"),
+        fills(twapId="absent"),
+        fills(twapId=7),
+        fills(colour="red"),
+        fills(hash="0x00"),
+        fills(cloid=None),
+        fills(liquidation=None),
+        frame("userFills", {"user": "0x" + "AB" * 20, "fills": []}),
+        frame("userFills", {"user": "0x" + "ab" * 20, "fills": [], "isSnapshot": False}),
+        frame("orderUpdates", [{"order": {**UPDATED, "reduceOnly": False}, "status": "open", "statusTimestamp": 1}]),
+        frame("orderUpdates", [{"order": UPDATED, "status": "lost", "statusTimestamp": 1785781659536}]),
+        frame("user", {"fills": [], "nonUserCancel": []}),
+        frame("user", {}),
+        frame("l2Book", {"coin": "BTC", "time": 1781528065899, "levels": [[]]}),
+        frame("fastAssetCtxs", "e30="),
+        frame("subscriptionResponse", {"method": "subscribe", "subscription": {"type": "trades"}}),
+        b'{"channel":"pong","data":null}',
+        b'{"channel":"userFills"}',
+    ],
+)
+def test_the_models_refuse_what_is_not_exactly_so(bad: bytes) -> None:
+    with pytest.raises((msgspec.ValidationError, zlib.error)):
+        parse(bad)
+
+
+def test_the_models_refuse_unknown_channels() -> None:
+    with pytest.raises(UnknownChannelError):
+        parse(frame("webData2", {}))

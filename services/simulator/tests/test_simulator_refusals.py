@@ -3,13 +3,19 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from venue_client import client
 from websockets.exceptions import ConnectionClosed
 
+from hlmonitor.simulator.core.listings import default_universe
 from hlmonitor.simulator.io.config import ServerConfig
 from hlmonitor.simulator.testing import running, wallet
+from hlmonitor.simulator.wire.messages import RefusedMessageError, Subscribe, Unsubscribe, read_message
+from hlmonitor.simulator.wire.subscriptions import SPECS, normalise
 
 A = wallet(0xA)
+UNIVERSE = default_universe()
 
 UNREADABLE = [
     "not json",
@@ -18,6 +24,7 @@ UNREADABLE = [
     "{}",
     '{"method":"dance"}',
     '{"method":"subscribe"}',
+    "[" * 100_000,
     '{"method":"subscribe","subscription":"trades"}',
     '{"method":"subscribe","subscription":{}}',
     '{"method":"subscribe","subscription":{"type":7}}',
@@ -47,13 +54,15 @@ INVALID: list[dict[str, object]] = [
     {"type": "l2Book", "coin": "BTC", "mantissa": 2},
     {"type": "l2Book", "coin": "BTC", "nSigFigs": 5, "mantissa": 3},
     {"type": "l2Book", "coin": "BTC", "fast": 1},
+    {"type": "l2Book", "coin": "BTC", "nSigFigs": True},
+    {"type": "l2Book", "coin": "BTC", "nSigFigs": 5, "mantissa": True},
     {"type": "allMids", "dex": "nope"},
     {"type": "clearinghouseState", "user": A, "dex": "nope"},
     {"type": "clearinghouseState", "user": A, "dex": "ALL_DEXS"},
 ]
 
 
-@pytest.mark.parametrize("text", UNREADABLE)
+@pytest.mark.parametrize("text", UNREADABLE, ids=lambda text: text[:60])
 async def test_what_is_no_request_is_quoted_and_the_connection_stays(text: str) -> None:
     async with running() as server, client(server.ws_url) as me:
         await me.socket.send(text)
@@ -106,6 +115,34 @@ async def test_echoes_have_the_defaults_and_only_what_the_type_knows(
         assert await me.expect("subscriptionResponse") == {"method": "unsubscribe", "subscription": echo}
         await me.send({"method": "unsubscribe", "subscription": echo})
         assert await me.next_error() == f"Already unsubscribed: {compact}"
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([A, "BTC", "", "1m"])
+FIELDS = st.sampled_from(["user", "coin", "dex", "interval", "nSigFigs", "mantissa", "fast", "aggregateByTime"])
+MESSAGES = st.fixed_dictionaries(
+    {"method": st.sampled_from(["subscribe", "unsubscribe", "post", "ping"]) | LEAVES},
+    optional={
+        "subscription": LEAVES
+        | st.builds(
+            lambda kind, fields: {**fields, "type": kind}, st.sampled_from([*SPECS]), st.dictionaries(FIELDS, LEAVES)
+        ),
+        "id": LEAVES,
+        "request": st.fixed_dictionaries(
+            {"type": st.just("info"), "payload": LEAVES | st.dictionaries(st.text(), LEAVES)}
+        ),
+    },
+)
+
+
+@given(message=MESSAGES)
+def test_every_message_is_read_or_refused_with_a_text(message: dict[str, object]) -> None:
+    try:
+        read = read_message(json.dumps(message), UNIVERSE)
+    except RefusedMessageError as error:
+        assert str(error).startswith(("Invalid subscription {", "Error parsing JSON into valid websocket request: "))  # noqa: PT017
+        return
+    if isinstance(read, Subscribe | Unsubscribe):
+        assert normalise(read.subscription.echo(), UNIVERSE) == read.subscription
 
 
 async def test_the_same_subscription_on_another_connection_is_no_duplicate() -> None:

@@ -75,7 +75,7 @@ def read_message(text: str, universe: Universe) -> Message:
     """Read one client message; raise RefusedMessageError with the venue's text."""
     try:
         message = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise unparsable(text) from error
     match message:
         case {"method": "ping"}:

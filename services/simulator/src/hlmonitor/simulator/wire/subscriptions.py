@@ -110,11 +110,11 @@ def _is_interval(_: Universe, value: object) -> bool:
 
 
 def _is_sig_figs(_: Universe, value: object) -> bool:
-    return isinstance(value, int) and value in _SIG_FIGS
+    return isinstance(value, int) and not isinstance(value, bool) and value in _SIG_FIGS
 
 
 def _is_mantissa(_: Universe, value: object) -> bool:
-    return isinstance(value, int) and value in _MANTISSAS
+    return isinstance(value, int) and not isinstance(value, bool) and value in _MANTISSAS
 
 
 _USER: Final = _Spec(user=True)

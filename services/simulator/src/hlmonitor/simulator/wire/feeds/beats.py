@@ -47,7 +47,11 @@ class BeatSource:
         """Return the value; its beat begins with the first listener."""
         if wanted not in self._due:
             self._plan(wanted, self._view.exchange.state.now_ms)
-        return self._beats[wanted.type].frame(wanted)
+        frame = self._beats[wanted.type].frame(wanted)
+        # Who listened before has not seen this value if it is another one: it is then news at the next beat.
+        if self._only_changes and frame is not None and self._last.setdefault(wanted, frame.data) != frame.data:
+            del self._last[wanted]
+        return frame
 
     def live(self, block: Block, heard: Heard) -> Iterator[Delivery]:
         """Yield the values that are due."""
