@@ -12,6 +12,7 @@ from hlmonitor.simulator.core.exchange import Exchange
 from hlmonitor.simulator.core.faults import FaultBoard
 from hlmonitor.simulator.core.market import MarketConfig
 from hlmonitor.simulator.core.orders import Side, Tif
+from hlmonitor.simulator.core.outcomes import OutcomeSpec, Question
 from hlmonitor.simulator.core.state import ExchangeConfig
 from hlmonitor.simulator.core.twap import TwapRequest
 from hlmonitor.simulator.io.clock import TimeConfig
@@ -20,7 +21,7 @@ from hlmonitor.simulator.io.server import Simulator
 from hlmonitor.simulator.testing import GENESIS_MS, request, wallet
 from hlmonitor.simulator.wire.feeds import FeedConfig
 from hlmonitor.simulator.wire.frames import Frame
-from hlmonitor.simulator.wire.subscriptions import Subscription, normalise
+from hlmonitor.simulator.wire.subscriptions import SPECS, Subscription, normalise
 
 A, B = wallet(0xA), wallet(0xB)
 BLOCK_MS = 500
@@ -324,3 +325,34 @@ def test_a_liquidation_is_an_event_a_notification_and_a_ledger_update() -> None:
     deltas = [row["delta"] for frame in frames for row in frame.get("nonFundingLedgerUpdates", ())]
     assert deltas[0]["type"] == "liquidation"
     assert deltas[0]["liquidatedPositions"][0]["coin"] == "BTC"
+
+
+DOCUMENTED = """
+    allMids notification webData3 twapStates clearinghouseState openOrders candle l2Book trades orderUpdates userEvents
+    userFills userFundings userNonFundingLedgerUpdates activeAssetCtx activeAssetData userTwapSliceFills userTwapHistory
+    bbo spotState allDexsClearinghouseState allDexsAssetCtxs outcomeMetaUpdates fastAssetCtxs
+"""
+
+
+def test_every_documented_type_is_served_and_those_that_work_besides() -> None:
+    documented = set(DOCUMENTED.split())
+    assert len(documented) == 24
+    assert SPECS.keys() == documented | {"assetCtxs", "spotAssetCtxs", "userHistoricalOrders"}
+
+
+def test_outcomes_tell_when_they_are_listed_and_settled() -> None:
+    stage = Stage()
+    assert stage.subscribe("outcomeMetaUpdates") is None
+    spec = OutcomeSpec(900, "Rain", "Whether it rains", question=90)
+    other = OutcomeSpec(901, "Fallback", "", question=90)
+    question = Question(90, "Weather", "", fallback=901, named=(900,))
+    (listed,) = stage.block(
+        lambda exchange: [exchange.outcomes.open(spec), exchange.outcomes.open(other), exchange.outcomes.ask(question)]
+    )
+    assert [next(iter(update)) for update in listed] == ["outcomeCreated"] * 2 + ["questionUpdated"]
+    assert listed[0]["outcomeCreated"]["sideSpecs"] == [{"name": "Yes"}, {"name": "No"}]
+    assert stage.subscribe("bbo", coin="#9000")["bbo"] == [None, None]
+    frames = stage.block(lambda exchange: exchange.outcome_settler.settle(900, Decimal(1)))
+    updates = [update for frame in frames if isinstance(frame, list) for update in frame]
+    assert {"outcomeSettled": 900} in updates
+    assert {"questionSettled": 90} in updates

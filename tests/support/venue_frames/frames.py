@@ -138,7 +138,7 @@ _DATA: dict[str, object] = {
     "bbo": market.Bbo,
     "candle": market.Candle,
     "trades": list[market.Trade],
-    "outcomeMetaUpdates": market.OutcomeMetaUpdates,
+    "outcomeMetaUpdates": list[market.OutcomeUpdate],
     "subscriptionResponse": Acknowledgement,
     "post": Post,
     "error": str,

@@ -125,32 +125,21 @@ class OutcomeCreated(Strict, frozen=True):
     deployer: Address | UnsetType = UNSET
 
 
-class OutcomeSettled(Strict, frozen=True):
-    outcome: Count
-
-
 class QuestionUpdated(Strict, frozen=True):
     question: Count
     name: str
     description: str
     fallback_outcome: Count
     named_outcomes: list[Count]
-
-
-class QuestionSettled(Strict, frozen=True):
-    question: Count
+    settled_named_outcomes: list[Count]
 
 
 class OutcomeUpdate(Strict, frozen=True):
     outcome_created: OutcomeCreated | UnsetType = UNSET
-    outcome_settled: OutcomeSettled | UnsetType = UNSET
+    outcome_settled: Count | UnsetType = UNSET
     question_updated: QuestionUpdated | UnsetType = UNSET
-    question_settled: QuestionSettled | UnsetType = UNSET
+    question_settled: Count | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if sum(getattr(self, name) is not UNSET for name in self.__struct_fields__) != 1:
             raise ValueError("an update is of exactly one kind")
-
-
-class OutcomeMetaUpdates(Strict, frozen=True):
-    updates: list[OutcomeUpdate]

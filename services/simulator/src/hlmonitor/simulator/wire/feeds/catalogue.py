@@ -11,6 +11,7 @@ from .events import Events, Notifications
 from .fills import Fills, Slices, TwapHistory
 from .money import Fundings, LedgerUpdates
 from .orders import OrderHistory, Statuses
+from .outcomes import OutcomeMetaUpdates
 from .states import ActiveAssetData, AllDexsStates, ClearinghouseState, OpenOrders, SpotState, TwapStates, WebData3
 
 if TYPE_CHECKING:
@@ -55,4 +56,5 @@ def sources(view: View) -> list[Source]:
             only_changes=True,
         ),
         FastAssetCtxs(view),
+        OutcomeMetaUpdates(view),
     ]
