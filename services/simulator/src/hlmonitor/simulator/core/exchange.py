@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .delisting import Delister
+from .dust import DustConverter
 from .entry import OrderEntry
 from .events import Block
 from .funding import Funding
@@ -22,6 +24,9 @@ from .state import ExchangeConfig, ExchangeState
 from .transfers import Transfers
 from .triggers import TriggerDesk
 from .twap import Twap, TwapDesk, TwapRequest
+from .vault_netting import VaultNetting
+from .vault_payouts import VaultPayouts
+from .vaults import Vaults
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -48,6 +53,13 @@ class Exchange:
         self.transfers = Transfers(self.state, self.margin, self.roles)
         self.outcomes = OutcomeDesk(self.state, self.margin)
         self.outcome_settler = OutcomeSettler(self.state, self.outcomes, self._end_outcome_orders)
+        self.vaults = Vaults(self.state, self.margin, self.transfers)
+        self.vault_payouts = VaultPayouts(
+            self.state, self.margin, matcher, self.transfers, self.vaults, self._withdraw_all
+        )
+        self.vault_netting = VaultNetting(self.state, self.vaults)
+        self.dust = DustConverter(self.state, self.margin, matcher)
+        self._delister = Delister(self.state)
         open_all(self.outcomes, genesis_ms, self.state.oracle["BTC"])
 
     def begin_block(self, now_ms: int) -> None:
@@ -65,6 +77,8 @@ class Exchange:
         self.funding.run()
         self._liquidator.run()
         self.outcome_settler.run()
+        self.vault_netting.run()
+        self.dust.run()
         self.triggers.settle_links()
         return self.state.block
 
@@ -123,9 +137,18 @@ class Exchange:
         return not instrument.is_spot and instrument.dex == dex
 
     def delist(self, coin: str) -> None:
-        """End trading in a coin: its orders are cancelled, new ones rejected, TWAPs end with an error."""
+        """End trading in a perp or pair: orders are cancelled, new ones rejected, TWAPs end with an error.
+
+        Positions are settled at the mark price.
+        """
         self.state.delisted[self.state.universe.get(coin).coin] = None
+        self.state.universe.retire(coin)
+        self.state.tx_hash = None
         self.withdraw_orders(Status.DELISTED_CANCELED, coin=coin)
+        self._delister.settle(coin)
+
+    def _withdraw_all(self, address: str, status: Status) -> None:
+        self.withdraw_orders(status, address=address)
 
     def _end_outcome_orders(self, coin: str) -> None:
         self.withdraw_orders(Status.OUTCOME_SETTLED_CANCELED, coin=coin)

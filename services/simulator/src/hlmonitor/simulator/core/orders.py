@@ -140,6 +140,7 @@ class Origin(Enum):
     ORDINARY = "order"
     TWAP = "twap"
     LIQUIDATION = "liquidation"
+    DUST = "dust"
 
 
 ZERO: Final = Decimal(0)
@@ -187,6 +188,7 @@ class Order:
     trigger: Trigger | None = None
     builder: Builder | None = None
     is_position_tpsl: bool = False
+    is_vault_close: bool = False
     taken_on: Decimal = ZERO
     children: tuple[Order, ...] = field(default=(), compare=False, repr=False)
     """Stops and profits that become active when this order is filled."""

@@ -84,8 +84,8 @@ class Transfers:
     def withdraw(self, address: str, usdc: Decimal) -> None:
         """Take USDC of the main dex out; 1 USDC more is the fee."""
         self._state.new_hash()
-        self._take_perp(address, MAIN_DEX, usdc + _WITHDRAW_FEE)
-        self._charge_perp(MAIN_DEX, _WITHDRAW_FEE)
+        self.take(address, MAIN_DEX, usdc + _WITHDRAW_FEE)
+        self.charge(MAIN_DEX, _WITHDRAW_FEE)
         self._state.record(Withdraw(usdc, self._state.now_ms, _WITHDRAW_FEE), address)
 
     def send_usd(self, sender: str, destination: str, usdc: Decimal) -> None:
@@ -93,9 +93,9 @@ class Transfers:
         state = self._state
         state.new_hash()
         fee = self._new_account_fee(destination)
-        self._take_perp(sender, MAIN_DEX, usdc + fee)
-        self._charge_perp(MAIN_DEX, fee)
-        self._give_perp(destination, MAIN_DEX, usdc)
+        self.take(sender, MAIN_DEX, usdc + fee)
+        self.charge(MAIN_DEX, fee)
+        self.give(destination, MAIN_DEX, usdc)
         state.record(InternalTransfer(usdc, sender, destination, fee), sender, destination)
 
     def transfer_sub_account(self, master: str, sub: str, usdc: Decimal, *, to_sub: bool) -> None:
@@ -105,8 +105,8 @@ class Transfers:
             raise RefusedError(f"Invalid sub-account transfer from {master}")
         sender, destination = (master, sub) if to_sub else (sub, master)
         self._state.new_hash()
-        self._take_perp(sender, MAIN_DEX, usdc)
-        self._give_perp(destination, MAIN_DEX, usdc)
+        self.take(sender, MAIN_DEX, usdc)
+        self.give(destination, MAIN_DEX, usdc)
         self._state.record(SubAccountTransfer(usdc, sender, destination), sender, destination)
 
     def transfer_class(self, address: str, usdc: Decimal, *, to_perp: bool) -> None:
@@ -119,7 +119,7 @@ class Transfers:
             self._take_token(address, USDC, usdc)
             state.credit_perp(address, MAIN_DEX, usdc)
         else:
-            self._take_perp(address, MAIN_DEX, usdc)
+            self.take(address, MAIN_DEX, usdc)
             state.credit_token(address, USDC, usdc)
         state.record(AccountClassTransfer(usdc, to_perp), address)
 
@@ -152,12 +152,12 @@ class Transfers:
             state.token_fees[token] = state.token_fees.get(token, ZERO) + fee
             state.token_deposits[token] = state.token_deposits.get(token, ZERO) + fee
         else:
-            self._take_perp(sender, source_dex, amount + fee)
-            self._charge_perp(source_dex, fee)
+            self.take(sender, source_dex, amount + fee)
+            self.charge(source_dex, fee)
         if destination_dex == SPOT:
             state.credit_token(destination, token, amount)
         else:
-            self._give_perp(destination, destination_dex, amount)
+            self.give(destination, destination_dex, amount)
         sent = self._sent(sender, destination, source_dex, destination_dex, token, amount, fee)
         state.record(sent, sender, destination)
 
@@ -205,7 +205,8 @@ class Transfers:
         if all(known.index != token for known in self._state.universe.tokens):
             raise RefusedError(f"Token {token} cannot be transferred")
 
-    def _take_perp(self, address: str, dex: str, amount: Decimal) -> None:
+    def take(self, address: str, dex: str, amount: Decimal) -> None:
+        """Take collateral of a dex from a wallet, for a movement that the caller records; raise RefusedError."""
         account = self._state.account(address)
         if account.is_unified:
             self._take_token(address, self._state.universe.collateral(dex), amount)
@@ -214,7 +215,8 @@ class Transfers:
             raise RefusedError(f"Insufficient balance: {address} cannot spare {amount} on dex {dex!r}")
         self._state.credit_perp(address, dex, -amount)
 
-    def _give_perp(self, address: str, dex: str, amount: Decimal) -> None:
+    def give(self, address: str, dex: str, amount: Decimal) -> None:
+        """Give a wallet collateral of a dex, for a movement that the caller records."""
         if self._state.account(address).is_unified:
             self._state.credit_token(address, self._state.universe.collateral(dex), amount)
         else:
@@ -229,7 +231,8 @@ class Transfers:
         cost = (balance.entry_ntl * amount / balance.total).quantize(MICRO) if balance.total > 0 else ZERO
         self._state.credit_token(address, token, -amount, -cost)
 
-    def _charge_perp(self, dex: str, fee: Decimal) -> None:
+    def charge(self, dex: str, fee: Decimal) -> None:
+        """Count what was taken from a wallet as a fee."""
         state = self._state
         state.perp_fees[dex] = state.perp_fees.get(dex, ZERO) + fee
         state.perp_deposits[dex] = state.perp_deposits.get(dex, ZERO) + fee

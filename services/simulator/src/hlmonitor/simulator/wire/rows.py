@@ -5,7 +5,7 @@ All amounts are strings, ids and times are numbers; optional keys are absent, no
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hlmonitor.simulator.core.orders import ZERO_HASH, Origin, Tif, Tpsl
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from hlmonitor.simulator.core.candles import Candle, Interval
     from hlmonitor.simulator.core.events import Fill, FundingPayment, OrderUpdate, Trade, TwapState, TwapUpdate
     from hlmonitor.simulator.core.orders import Order
+
+_SYSTEM_TYPES: Final = {Origin.TWAP: "Twap Slice", Origin.DUST: "Spot Dust Conversion"}
 
 
 def amount(value: Decimal) -> str:
@@ -190,8 +192,10 @@ def order_type(order: Order) -> str:
     if order.trigger is not None:
         kind = "Stop" if order.trigger.tpsl is Tpsl.STOP_LOSS else "Take Profit"
         return f"{kind} {'Market' if order.trigger.is_market else 'Limit'}"
-    if order.origin is Origin.TWAP:
-        return "Twap Slice"
+    if order.is_vault_close:
+        return "Vault Close"
+    if order.origin in _SYSTEM_TYPES:
+        return _SYSTEM_TYPES[order.origin]
     return "Market" if order.tif in {Tif.MARKET, Tif.LIQUIDATION} else "Limit"
 
 
