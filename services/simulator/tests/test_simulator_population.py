@@ -11,6 +11,7 @@ from hlmonitor.simulator.core.agenda import Agenda
 from hlmonitor.simulator.core.agents.mix import LIVELY, NATURAL, STYLES, MixError, deal, read_mix
 from hlmonitor.simulator.core.events import Block
 from hlmonitor.simulator.core.market import Market, MarketConfig
+from hlmonitor.simulator.core.orders import Status
 from hlmonitor.simulator.core.population import PopulationConfig
 from hlmonitor.simulator.core.state import ExchangeConfig
 from hlmonitor.simulator.settings import SimulatorSettings
@@ -46,9 +47,8 @@ def test_a_turn_that_is_due_again_within_the_block_is_taken_again() -> None:
 
 
 def test_a_mix_is_dealt_evenly_from_the_first_wallet_on() -> None:
-    lively = list(deal(read_mix("lively"), 16))
-    assert lively[:8] == [part.split("=")[0] for part in LIVELY.split(",")]
-    assert lively[8:] == lively[:8]
+    styles = [part.split("=")[0] for part in LIVELY.split(",")]
+    assert list(deal(read_mix("lively"), 2 * len(styles))) == styles * 2
     natural = Counter(deal(read_mix("natural"), 10_000))
     assert natural == {style: share * 10 for style, share in read_mix(NATURAL).items()}
     assert Counter(deal(read_mix("scalper=1,dormant=3"), 6)) == {"dormant": 4, "scalper": 2}
@@ -145,3 +145,13 @@ def test_a_late_block_does_not_bring_all_the_turns_that_were_missed() -> None:
     before = market.ledger.orders_total
     market.step(market.exchange.state.now_ms + 60_000)
     assert market.ledger.orders_total - before < 1_000
+
+
+def test_a_cautious_wallet_shows_all_that_can_become_of_stops_and_profits() -> None:
+    config = PopulationConfig(seed=7, whales=10, mix="cautious=1", rate=Decimal(20))
+    blocks = run(market_of(config), 1_000)
+    updates = [update for block in blocks for update in block.order_updates if update.order.trigger is not None]
+    assert {"open", "triggered", "filled", "canceled", "siblingFilledCanceled", "reduceOnlyCanceled"} <= {
+        update.status.value for update in updates
+    }
+    assert {update.order.is_position_tpsl for update in updates if update.status is Status.FILLED} == {True, False}

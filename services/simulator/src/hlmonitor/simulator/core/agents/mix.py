@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from .cautious import Cautious
 from .extremes import Dormant, Quoter
 from .styles import (
     HIP3,
@@ -39,11 +40,14 @@ STYLES: Final[dict[str, tuple[type[Whale], tuple[str, ...]]]] = {
         (SwingTrader, PERPS),
         (Quoter, PERPS[:2]),
         (Dormant, PERPS),
+        (Cautious, PERPS),
     )
 }
-LIVELY: Final = "scalper=1,flipper=1,patient=1,spot=1,hip3=1,twap=1,gambler=1,swing=1"
+LIVELY: Final = "scalper=1,flipper=1,patient=1,spot=1,hip3=1,twap=1,gambler=1,swing=1,cautious=1"
 """Every kind of trader in equal numbers: few wallets show all that can happen."""
-NATURAL: Final = "dormant=700,swing=80,scalper=70,spot=50,patient=40,flipper=25,hip3=20,gambler=8,twap=6,maker=1"
+NATURAL: Final = (
+    "dormant=670,swing=80,scalper=70,spot=50,patient=40,flipper=25,hip3=20,gambler=8,twap=6,cautious=30,maker=1"
+)
 """Most wallets sleep, few make the market."""
 _PRESETS: Final = {"lively": LIVELY, "natural": NATURAL}
 _PART: Final = re.compile(r"([a-z0-9]+)=([0-9]{1,6})")
