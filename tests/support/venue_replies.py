@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 from venue_frames.ledger import LedgerUpdate
-from venue_frames.market import Candle, L2Book, PerpCtx, SpotCtx, Trade
+from venue_frames.market import Candle, L2Book, OutcomeCreated, PerpCtx, SpotCtx, Trade
 from venue_frames.rows import Fill, FrontendOrder, HistoricalOrder, SliceFill, TwapHistoryRow, TwapState
 from venue_frames.states import ActiveAssetData, ClearinghouseState, LeadingVault, SpotBalances
 from venue_frames.values import Address, Amount, Cloid, Coin, Count, Hash, Id, Millis, Seconds, Side, Strict, Unsigned
@@ -377,6 +377,37 @@ class WebData2(Strict, frozen=True):
     perps_at_open_interest_cap: list[Coin] | UnsetType = UNSET
 
 
+class DexStatus(Strict, frozen=True):
+    total_net_deposit: Amount
+
+
+class Question(Strict, frozen=True):
+    question: Count
+    name: str
+    description: str
+    fallback_outcome: Count
+    named_outcomes: list[Count]
+    settled_named_outcomes: list[Count]
+
+
+class OutcomeMeta(Strict, frozen=True):
+    outcomes: list[OutcomeCreated]
+    questions: list[Question]
+
+
+class QuestionOf(Strict, frozen=True):
+    question: dict[Literal["active", "settled"], Count]
+    name: str
+    description: str
+
+
+class SettledOutcome(Strict, frozen=True):
+    spec: OutcomeCreated
+    settle_fraction: Unsigned
+    details: str
+    question: QuestionOf | UnsetType = UNSET
+
+
 Abstraction = Literal["unifiedAccount", "portfolioMargin", "disabled", "default"]
 
 REPLIES: dict[str, object] = {
@@ -427,5 +458,10 @@ REPLIES: dict[str, object] = {
     "delegatorHistory": list[StakingEvent],
     "perpDeployAuctionStatus": Auction,
     "spotDeployState": SpotDeployState,
+    "marginTable": MarginTable,
+    "perpsAtOpenInterestCap": list[Coin],
+    "perpDexStatus": DexStatus,
+    "outcomeMeta": OutcomeMeta,
+    "settledOutcome": SettledOutcome | None,
 }
 """What each request type is answered with."""

@@ -77,3 +77,10 @@ def test_the_close_of_the_last_full_hour_is_the_price_of_the_past() -> None:
     assert candles.close_before(HOUR - 1) is None
     assert candles.close_before(HOUR) == Decimal(10)
     assert candles.close_before(3 * HOUR) == Decimal(20)
+
+
+def test_a_days_volume_forgets_what_is_older() -> None:
+    candles = traded((0, "10", "1"), (HOUR, "20", "2"), (DAY, "30", "3"))
+    assert candles.last_day(DAY) == (Decimal(6), Decimal(140))
+    assert candles.last_day(DAY + 1) == (Decimal(5), Decimal(130))
+    assert candles.last_day(3 * DAY) == (Decimal(0), Decimal(0))

@@ -76,6 +76,8 @@ async def test_what_is_no_json_is_refused_as_the_venues_framework_does() -> None
         {"type": "frontendOpenOrders", "dex": "nope", "user": A},
         {"type": "batchClearinghouseStates", "users": [A] * 51},
         {"type": "activeAssetData", "coin": "@107", "user": A},
+        {"type": "fundingHistory", "coin": "@107", "startTime": 0},
+        {"type": "marginTable", "id": 7777},
     ],
     ids=lambda body: body["type"],
 )

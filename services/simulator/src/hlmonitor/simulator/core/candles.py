@@ -53,7 +53,7 @@ class Interval(StrEnum):
 
 
 _HOUR_MS: Final = 60 * _MINUTE_MS
-_DAY_MS: Final = 24 * _HOUR_MS
+DAY_MS: Final = 24 * _HOUR_MS
 _LENGTH_MS: Final = {
     Interval.M1: _MINUTE_MS,
     Interval.M3: 3 * _MINUTE_MS,
@@ -65,9 +65,9 @@ _LENGTH_MS: Final = {
     Interval.H4: 4 * _HOUR_MS,
     Interval.H8: 8 * _HOUR_MS,
     Interval.H12: 12 * _HOUR_MS,
-    Interval.D1: _DAY_MS,
-    Interval.D3: 3 * _DAY_MS,
-    Interval.W1: 7 * _DAY_MS,
+    Interval.D1: DAY_MS,
+    Interval.D3: 3 * DAY_MS,
+    Interval.W1: 7 * DAY_MS,
 }
 
 
@@ -108,6 +108,8 @@ class CoinCandles:
     def __init__(self) -> None:
         self._minute: Candle | None = None
         self._done: dict[Interval, deque[Candle]] = {interval: deque(maxlen=KEPT) for interval in Interval}
+        self._day: deque[Candle] = deque()
+        self._day_volume = self._day_notional = ZERO
 
     def add(self, px: Decimal, sz: Decimal, time_ms: int) -> None:
         """Count a trade; times never go back."""
@@ -127,12 +129,26 @@ class CoinCandles:
     def _close_minute(self) -> None:
         if self._minute is None:
             return
+        self._day.append(self._minute)
+        self._day_volume += self._minute.volume
+        self._day_notional += self._minute.notional
         for interval, candles in self._done.items():
             start = interval.start_of(self._minute.start_ms)
             if candles and candles[-1].start_ms == start:
                 candles[-1].join(self._minute)
             else:
                 candles.append(replace(self._minute, start_ms=start))
+
+    def last_day(self, now_ms: int) -> tuple[Decimal, Decimal]:
+        """Return what was traded within 24 hours, to the minute: units of the coin, and their notional."""
+        while self._day and self._day[0].start_ms < now_ms - DAY_MS:
+            gone = self._day.popleft()
+            self._day_volume -= gone.volume
+            self._day_notional -= gone.notional
+        minute = self._minute
+        if minute is None or minute.start_ms < now_ms - DAY_MS:
+            return self._day_volume, self._day_notional
+        return self._day_volume + minute.volume, self._day_notional + minute.notional
 
     def current(self, interval: Interval) -> Candle | None:
         """Return the candle of the latest trade; None before the first one."""

@@ -86,8 +86,6 @@ class ExchangeState:
         """Open interest caps in notional; a coin without one has none."""
         self.recent_trades: dict[str, deque[Trade]] = {coin: deque(maxlen=_RECENT_TRADES) for coin in universe.by_coin}
         self.candles: defaultdict[str, CoinCandles] = defaultdict(CoinCandles)
-        self.day_ntl = dict.fromkeys(universe.by_coin, ZERO)
-        self.day_base = dict.fromkeys(universe.by_coin, ZERO)
         self.perp_fees: dict[str, Decimal] = {}
         self.perp_deposits: dict[str, Decimal] = {}
         self.builder_fees: dict[tuple[str, int], Decimal] = {}
@@ -143,7 +141,7 @@ class ExchangeState:
             coin = instrument.coin
             self.books[coin], self.oracle[coin] = book, instrument.start_px
             self.recent_trades[coin] = deque(maxlen=_RECENT_TRADES)
-            self.day_ntl[coin] = self.day_base[coin] = self.open_interest[coin] = ZERO
+            self.open_interest[coin] = ZERO
             self.holders[coin] = {}
 
     def keep_pairs(self, quote: int, tokens: Iterable[int], sz: Decimal) -> None:
@@ -216,12 +214,10 @@ class ExchangeState:
         return coin in self.caps and self.room(coin) <= 0
 
     def publish(self, trade: Trade) -> None:
-        """Print a trade in public, and count it in the day's volume."""
+        """Print a trade in public, and count it in its candle."""
         self.block.trades.append(trade)
         self.recent_trades[trade.coin].append(trade)
         self.candles[trade.coin].add(trade.px, trade.sz, trade.time)
-        self.day_ntl[trade.coin] += trade.px * trade.sz
-        self.day_base[trade.coin] += trade.sz
 
     def report(self, order: Order, status: Status) -> None:
         """Give an order a status at block time, and tell its owner if the order is an ordinary one."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hlmonitor.simulator.core.candles import DAY_MS
 from hlmonitor.simulator.core.tiers import table_of
 
 from .rows import amount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from decimal import Decimal
 
     from hlmonitor.simulator.core.exchange import Exchange
     from hlmonitor.simulator.core.instruments import Dex, Instrument, Token
@@ -21,7 +23,7 @@ def meta(exchange: Exchange, dex: Dex) -> dict[str, object]:
     tables = {table.id: table for table in map(table_of, dex.instruments)}
     return {
         "universe": [_asset_row(i, delisted=i.coin in exchange.state.delisted) for i in dex.instruments],
-        "marginTables": [(number, _margin_table(tables[number])) for number in sorted(tables)],
+        "marginTables": [(number, margin_table(tables[number])) for number in sorted(tables)],
         "collateralToken": dex.collateral,
     }
 
@@ -42,7 +44,8 @@ def _asset_row(instrument: Instrument, *, delisted: bool) -> dict[str, object]:
     return row
 
 
-def _margin_table(table: MarginTable) -> dict[str, object]:
+def margin_table(table: MarginTable) -> dict[str, object]:
+    """Write the tiers of a margin table."""
     tiers = [{"lowerBound": amount(tier.lower_bound), "maxLeverage": tier.max_leverage} for tier in table.tiers]
     return {"description": table.description, "marginTiers": tiers}
 
@@ -100,19 +103,26 @@ def perp_context(exchange: Exchange, instrument: Instrument) -> dict[str, object
     """Write the context of a perp."""
     state, coin = exchange.state, instrument.coin
     mid, premium = state.books[coin].mid(), exchange.funding.premium(coin)
+    volume, notional = state.candles[coin].last_day(state.now_ms)
     impact_pxs = exchange.funding.impact_pxs(coin)
     return {
         "funding": amount(exchange.funding.rate(coin)),
         "openInterest": amount(state.open_interest[coin]),
-        "prevDayPx": amount(instrument.start_px),
-        "dayNtlVlm": amount(state.day_ntl[coin]),
+        "prevDayPx": amount(_day_ago_px(exchange, instrument)),
+        "dayNtlVlm": amount(notional),
         "premium": None if premium is None else amount(premium),
         "oraclePx": amount(state.oracle[coin]),
         "markPx": amount(state.mark(coin)),
         "midPx": None if mid is None else amount(mid),
         "impactPxs": None if impact_pxs is None else [amount(px) for px in impact_pxs],
-        "dayBaseVlm": amount(state.day_base[coin]),
+        "dayBaseVlm": amount(volume),
     }
+
+
+def _day_ago_px(exchange: Exchange, instrument: Instrument) -> Decimal:
+    """Return the price of 24 hours ago, to the hour; before the first trade that at which the coin was listed."""
+    px = exchange.state.candles[instrument.coin].close_before(exchange.state.now_ms - DAY_MS)
+    return instrument.start_px if px is None else px
 
 
 def spot_contexts(exchange: Exchange) -> list[dict[str, object]]:
@@ -145,16 +155,16 @@ def _unlisted_context(coin: str) -> dict[str, object]:
 def spot_context(exchange: Exchange, instrument: Instrument) -> dict[str, object]:
     """Write the context of a spot pair."""
     state, coin = exchange.state, instrument.coin
-    mid = state.books[coin].mid()
+    mid, (volume, notional) = state.books[coin].mid(), state.candles[coin].last_day(state.now_ms)
     return {
-        "prevDayPx": amount(instrument.start_px),
-        "dayNtlVlm": amount(state.day_ntl[coin]),
+        "prevDayPx": amount(_day_ago_px(exchange, instrument)),
+        "dayNtlVlm": amount(notional),
         "markPx": amount(state.mark(coin)),
         "midPx": None if mid is None else amount(mid),
         "circulatingSupply": "1000000000.0",
         "coin": coin,
         "totalSupply": "1000000000.0",
-        "dayBaseVlm": amount(state.day_base[coin]),
+        "dayBaseVlm": amount(volume),
     }
 
 

@@ -29,4 +29,40 @@ class SpotMetaAndAssetCtxs(Info, frozen=True):
     """The spot pairs with their contexts."""
 
 
-ListingInfo = Meta | SpotMeta | PerpDexs | AllPerpMetas | MetaAndAssetCtxs | SpotMetaAndAssetCtxs
+class MarginTable(Info, frozen=True):
+    """A margin table by its number."""
+
+    id: int
+
+
+class PerpsAtOpenInterestCap(ForDex, frozen=True):
+    """The coins of a dex whose open interest has reached its cap."""
+
+
+class PerpDexStatus(ForDex, frozen=True):
+    """How much was paid into a dex."""
+
+
+class OutcomeMeta(Info, frozen=True):
+    """The live outcomes and questions."""
+
+
+class SettledOutcome(Info, frozen=True):
+    """How an outcome ended."""
+
+    outcome: int
+
+
+ListingInfo = (
+    Meta
+    | SpotMeta
+    | PerpDexs
+    | AllPerpMetas
+    | MetaAndAssetCtxs
+    | SpotMetaAndAssetCtxs
+    | MarginTable
+    | PerpsAtOpenInterestCap
+    | PerpDexStatus
+    | OutcomeMeta
+    | SettledOutcome
+)
