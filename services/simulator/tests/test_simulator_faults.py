@@ -252,3 +252,40 @@ async def test_a_fault_that_makes_no_sense_is_400_and_names_the_field(
     venue: Venue, name: str, body: dict[str, object], field: str
 ) -> None:
     assert field in await venue.refused(name, **body)
+
+
+async def test_a_burst_fills_more_than_a_snapshot_holds_and_leaves_the_position_alone(venue: Venue) -> None:
+    reply = await venue.do("burst", address=A, coin="BTC", orders=60)
+    assert reply["fills"] == 60
+    async with venue.client() as client:
+        await client.subscribe("userFills", user=A)
+        snapshot = (await client.expect("userFills"))["fills"]
+    rows = (await venue.info("userFillsByTime", user=A, startTime=0)).json()
+    assert (len(snapshot), len(rows)) == (50, 60)
+    assert len({row["hash"] for row in rows}) == 60
+    assert (await venue.info("clearinghouseState", user=A)).json()["assetPositions"] == []
+    assert (await venue.do("burst", address=A, coin="PURR/USDC", orders=2))["fills"] == 0, "it has no USDC"
+    await venue.do("deposit", address=A, amount="1000", token=0)
+    assert (await venue.do("burst", address=A, coin="PURR/USDC", orders=2))["fills"] == 2
+    assert (await venue.do("expected", watch_from={A: 0}))["orders"] == 62
+
+
+async def test_a_dir_that_nobody_knows_is_in_the_ledger_and_in_what_is_expected(venue: Venue) -> None:
+    assert await venue.do("new_dir", dir="Open Long", becomes="Teleport Long") == {"Open Long": "Teleport Long"}
+    await venue.trade()
+    await venue.do("new_dir", dir="Open Long")
+    await venue.trade()
+    rows = (await venue.info("userFillsByTime", user=A, startTime=0)).json()
+    assert [row["dir"] for row in rows] == ["Teleport Long", "Open Long"]
+    signals = (await venue.do("expected", watch_from={A: 0}))["signals"]
+    assert [(signal["kind"], signal["direction"]) for signal in signals] == [("unknown", "open"), ("order", "open")]
+
+
+async def test_one_unknown_dir_makes_the_kind_of_its_whole_order_unknown(venue: Venue) -> None:
+    await venue.do("order", address=A, coin="BTC", side="B", sz="2", px="66650")
+    sell = {"address": B, "coin": "BTC", "side": "A", "sz": "1"}
+    await venue.do("order", **sell)
+    await venue.do("new_dir", dir="Open Long", becomes="Teleport Long")
+    await venue.do("order", **sell)
+    (signal,) = (await venue.do("expected", watch_from={A: 0}))["signals"]
+    assert (signal["kind"], signal["fills"], signal["size"]) == ("unknown", 2, "2")

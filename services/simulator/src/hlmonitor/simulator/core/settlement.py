@@ -108,7 +108,7 @@ class Settlement:
             order.side,
             self._state.now_ms,
             effect.start,
-            effect.dir,
+            self._state.new_dirs.get(effect.dir, effect.dir),
             effect.pnl,
             match.hash,
             order.oid,

@@ -104,6 +104,8 @@ class ExchangeState:
         """What is kept for outcome pairs, by quote token."""
         self.delisted = {coin: None for coin, instrument in universe.by_coin.items() if instrument.delisted}
         self._dollar_pairs = {pair.base: pair.coin for pair in universe.spot if pair.quote == USDC}
+        self.new_dirs: dict[str, str] = {}
+        """Texts that trades carry in place of the usual `dir`, as when the venue invents new ones."""
         self.block = Block(0, genesis_ms)
         self.tx_hash: str | None = None
         """Of the transaction under way; None while the exchange acts by itself."""

@@ -6,7 +6,8 @@ The rules, all in exact fractions:
    their `dir` (`Liquidated…`, `Auto-Deleveraging`, `Settlement`, `Net Child Vaults`, `Spot Dust
    Conversion`, outcome texts), are one order per (address, coin, oid, time). A fill whose liquidation
    names its own wallet is a liquidation whatever its `dir`. A zero hash alone does not make a system
-   fill: a maker that a TWAP slice hits has one too.
+   fill: a maker that a TWAP slice hits has one too. A `dir` of no known text makes the kind of its whole
+   order `unknown`.
 2. Every fill is split by start position, side and size. Perp: what moves the position toward zero is the
    close part (LONG if the start position is above zero, else SHORT), the rest the open part (LONG for a
    buy, SHORT for a sell). Spot (`@…`, with a `/`, or an outcome's `#…`): a buy opens LONG, a sell closes LONG, whole.

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from .amounts import PRICE_DECIMALS, RATE_DECIMALS, canonical, rounded
-from .orders import OrderName, fill_suffix, name_of
+from .orders import OrderName, fill_suffix, kind_by_all, name_of
 from .parts import Part, exact, split
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _orders(fills: Iterable[Fill], since: int) -> dict[OrderName, list[Fill]]:
     for fill in fills:
         if fill.time >= since:
             groups[name_of(fill)].append(fill)
-    return groups
+    return {kind_by_all(name, found): found for name, found in groups.items()}
 
 
 def _judge(result: Expectation, records: Records, name: OrderName, fills: list[Fill], order_timeout_ms: int) -> None:

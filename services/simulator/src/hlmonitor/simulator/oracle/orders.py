@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +10,8 @@ from .amounts import canonical
 from .parts import exact
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hlmonitor.simulator.core.events import Fill
 
 _SYSTEM_DIRS: Final = {
@@ -41,7 +43,7 @@ class OrderName:
     address: str
     coin: str
     number: int
-    kind: str
+    kind: str = field(compare=False)
     twap_id: int | None = None
 
 
@@ -61,6 +63,12 @@ def name_of(fill: Fill) -> OrderName:
         return OrderName(fill.address, fill.coin, number, system)
     kind = "order" if fill.dir in _ORDINARY_DIRS else "unknown"
     return OrderName(fill.address, fill.coin, fill.oid, kind)
+
+
+def kind_by_all(name: OrderName, fills: Iterable[Fill]) -> OrderName:
+    """Return an order's name when all its fills are known: one unknown `dir` makes its kind unknown."""
+    unknown = name.kind == "order" and any(name_of(fill).kind == "unknown" for fill in fills)
+    return replace(name, kind="unknown") if unknown else name
 
 
 def _is_liquidated(fill: Fill) -> bool:

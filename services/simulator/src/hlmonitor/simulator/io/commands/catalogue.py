@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from . import faults, market, orders, server
+from . import burst, faults, market, orders, server
 
 if TYPE_CHECKING:
     from .base import MarketCommand, ServerCommand
@@ -22,6 +22,8 @@ COMMANDS: Final[dict[str, type[MarketCommand | ServerCommand]]] = {
     "leverage": market.LeverageBody,
     "isolated_margin": market.IsolatedMarginBody,
     "oracle": market.OracleBody,
+    "new_dir": market.NewDirBody,
+    "burst": burst.BurstBody,
     "disconnect": server.DisconnectBody,
     "half_open": server.HalfOpenBody,
     "say": server.SayBody,

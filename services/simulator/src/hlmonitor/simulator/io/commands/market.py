@@ -80,6 +80,24 @@ class IsolatedMarginBody(MarketCommand, frozen=True):
         return {"time": exchange.state.now_ms}
 
 
+class NewDirBody(MarketCommand, frozen=True):
+    """Trades carry a `dir` text that nobody has seen before in place of a usual one; null ends it.
+
+    The ledger has the new text too, so that what is expected of a monitor is still known.
+    """
+
+    dir: str
+    becomes: str | None = None
+
+    def run(self, exchange: Exchange) -> dict[str, object]:
+        """Use the new text from this block on; tells all that are in use."""
+        if self.becomes is None:
+            exchange.state.new_dirs.pop(self.dir, None)
+        else:
+            exchange.state.new_dirs[self.dir] = self.becomes
+        return dict(exchange.state.new_dirs)
+
+
 class OracleBody(MarketCommand, frozen=True):
     """A coin's reference price. With agents on they move it on."""
 
