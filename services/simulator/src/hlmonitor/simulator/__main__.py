@@ -7,6 +7,7 @@ from pathlib import Path
 from hlmonitor.runtime.service import Service, ServiceFailedError, run_service
 from hlmonitor.simulator.io.app import Listener
 from hlmonitor.simulator.io.node_files import NodeFilesError
+from hlmonitor.simulator.io.scenario import ScenarioError
 from hlmonitor.simulator.io.server import Simulator, run_blocks
 from hlmonitor.simulator.replay.capture import CaptureError
 from hlmonitor.simulator.replay.player import State
@@ -30,6 +31,7 @@ async def _serve(service: Service[SimulatorSettings]) -> None:
     simulator = Simulator(
         settings.market(), settings.server(), seed=settings.seed, warmup_blocks=settings.warmup_blocks
     )
+    _play_scenario(simulator, settings.scenario)
     listener = Listener(simulator)
     component = service.health.component("exchange")
     try:
@@ -50,6 +52,8 @@ async def _serve(service: Service[SimulatorSettings]) -> None:
 
 async def _replay(service: Service[SimulatorSettings]) -> None:
     settings = service.settings
+    if settings.scenario:
+        raise ServiceFailedError("scenario: a capture is replayed as it was; leave out replay, or the scenario")
     start = {"subscribed": State.WAITING, "at_once": State.RUNNING, "paused": State.PAUSED}[settings.replay_start]
     component = service.health.component("replay")
     try:
@@ -76,6 +80,17 @@ async def _play(service: Service[SimulatorSettings], replay: Replay) -> None:
         raise ServiceFailedError(str(error)) from error
     service.log.info("replay_ended", lines=replay.player.lines)
     await service.stopping.wait()
+
+
+def _play_scenario(simulator: Simulator, path: str) -> None:
+    if not path:
+        return
+    try:
+        simulator.play(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ServiceFailedError(f"scenario {path} cannot be read: {error}") from error
+    except ScenarioError as error:
+        raise ServiceFailedError(f"{path}, {error}") from error
 
 
 def main() -> None:

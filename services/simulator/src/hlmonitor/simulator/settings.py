@@ -72,6 +72,7 @@ class SimulatorSettings(ServiceSettings):
     unknown_coin_closes: bool = Field(default=False, description="cut a connection that asks for an unlisted coin")
     greeting: bool = Field(default=False, description="begin connections with the text that older servers sent")
 
+    scenario: str = Field("", description="file of commands to give at their times (docs/simulator.md)")
     fault_duplicate: float = Field(0.0, ge=0, le=1, description="chance that a frame is sent twice")
     fault_reorder: float = Field(0.0, ge=0, le=1, description="chance that a frame is held back or shuffled")
     fault_split: float = Field(0.0, ge=0, le=1, description="chance that a frame is cut in two")

@@ -52,6 +52,9 @@ class Listener:
             return await handler(request)
         except web.HTTPException:
             raise
+        except ConnectionError:
+            # The client has gone in the middle of its request: nobody's error, and nobody reads the answer.
+            return web.Response()
         except Exception:
             self._simulator.stats.uncaught_errors += 1
             raise

@@ -68,7 +68,7 @@ class Breakage:
             if isinstance(rule.effect, ReplyFault) and self._happens(rule.effect.kind, rule.effect.chance)
         ]
         for rule, fault in met:
-            await self._simulator.until(self._simulator.market.exchange.state.now_ms + fault.delay_ms)
+            await self._simulator.until(self._simulator.now_ms + fault.delay_ms)
             if fault.hang:
                 await self._hang(request, rule)
             if fault.hang or (fault.reset and not fault.truncate):
@@ -91,7 +91,7 @@ class Breakage:
     async def _hang(self, request: web.Request, rule: Rule) -> None:
         """Wait until the client gives up, or the rule ends."""
         while self._simulator.faults.is_in_force(rule) and request.transport is not None:
-            await self._simulator.until(self._simulator.market.exchange.state.now_ms + 1)
+            await self._simulator.until(self._simulator.now_ms + 1)
 
     def _edited(self, body: bytes, edits: list[Edit]) -> bytes:
         for edit in edits:

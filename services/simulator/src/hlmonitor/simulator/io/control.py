@@ -16,6 +16,7 @@ from hlmonitor.simulator.wire.requests import Address
 
 from . import commands
 from .dump import ledger_lines
+from .scenario import ScenarioError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -52,9 +53,13 @@ class ControlEndpoint:
         router.add_get("/control/ledger", self._ledger)
         router.add_get("/control/faults", self._rules)
         router.add_get("/control/load", self._load)
+        router.add_get("/control/scenario", self._told)
         posts = {name: self._command(kind) for name, kind in commands.COMMANDS.items()}
-        for name, action in (posts | {"expected": self._expected, "quiesce": self._quiesce}).items():
+        for name, action in (posts | self._more()).items():
             router.add_post(f"/control/{name}", self._handler(action))
+
+    def _more(self) -> dict[str, Callable[[bytes], Awaitable[object]]]:
+        return {"expected": self._expected, "quiesce": self._quiesce, "scenario": self._play}
 
     def _command(
         self, kind: type[commands.MarketCommand | commands.ServerCommand]
@@ -92,19 +97,25 @@ class ControlEndpoint:
         return _json(msgspec.to_builtins(simulator.stats) | own)
 
     async def _wallets(self, _request: web.Request) -> web.Response:
-        population = self._simulator.market.population
-        whales = () if population is None else population.whales
-        load = self._simulator.load
-        return _json(
-            [
-                {"name": f"{whale.style}-{number}", "address": whale.address, "style": whale.style}
-                for number, whale in enumerate(whales)
-            ]
-            + [
-                {"name": f"load-{number}", "address": address, "style": "load"}
-                for number, address in enumerate(() if load is None else load.plan.addresses)
-            ]
-        )
+        return _json([{"name": name, **wallet} for name, wallet in self._simulator.wallets().items()])
+
+    async def _told(self, _request: web.Request) -> web.Response:
+        player = self._simulator.player
+        return _json({} if player is None else player.told())
+
+    async def _play(self, body: bytes) -> object:
+        """Play the scenario that is the body, which is plain text; an empty one ends what is played."""
+        try:
+            text = body.decode()
+        except UnicodeDecodeError as error:
+            raise commands.BadInputError("the scenario is no UTF-8 text") from error
+        if not text.strip():
+            self._simulator.player = None
+            return {}
+        try:
+            return self._simulator.play(text).told()
+        except ScenarioError as error:
+            raise commands.BadInputError(str(error)) from error
 
     async def _load(self, _request: web.Request) -> web.Response:
         load = self._simulator.load

@@ -18,6 +18,7 @@ from .config import ServerConfig, Stats
 from .hub import Hub
 from .load import Load
 from .node_files import NodeFiles
+from .scenario import Player, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,9 +79,33 @@ class Simulator:
         self.answerer = Answerer(self.market.exchange)
         self.connections: dict[Connection, None] = {}
         self.dice = seeded(f"{seed}:faults")
+        self.player: Player | None = None
+        """The scenario that is played, if any."""
+        self._given_ms = 0
         self._budgets: dict[str, IpBudget] = {}
         self._commands: list[Callable[[Exchange], None]] = []
         self._after: list[Callable[[], None]] = []
+
+    @property
+    def now_ms(self) -> int:
+        """The venue time of the latest block, or of the one that is being made."""
+        return max(self._given_ms, self.market.exchange.state.now_ms)
+
+    def wallets(self) -> dict[str, dict[str, str]]:
+        """Return address and style of the wallets that have names: the population's and the load's."""
+        population = self.market.population
+        whales = () if population is None else population.whales
+        loaded = () if self.load is None else self.load.plan.addresses
+        named = {
+            f"{whale.style}-{n}": {"address": whale.address, "style": whale.style} for n, whale in enumerate(whales)
+        }
+        return named | {f"load-{n}": {"address": address, "style": "load"} for n, address in enumerate(loaded)}
+
+    def play(self, text: str) -> Player:
+        """Play a scenario from the next block on, in place of one that is played; raise ScenarioError."""
+        names = {name: wallet["address"] for name, wallet in self.wallets().items()}
+        self.player = Player(parse(text, names, self.market.exchange))
+        return self.player
 
     def budget(self, ip: str) -> IpBudget:
         """Return what a client IP has used. Past a bound those that use nothing are forgotten."""
@@ -91,8 +116,11 @@ class Simulator:
 
     def step(self, time_ms: int) -> Block:
         """Make one block and queue its frames; cut silent connections."""
+        self._given_ms = time_ms
         self.faults.expire(time_ms)
         commands, self._commands = self._commands, []
+        if self.player is not None:
+            commands = self.player.step(self, time_ms) + commands
         after, self._after = self._after, []
         block = self.market.step(time_ms, commands)
         self._record(block)
@@ -135,7 +163,7 @@ class Simulator:
 
     async def until(self, time_ms: int) -> None:
         """Wait until a block of this venue time was made."""
-        while self.market.exchange.state.now_ms < time_ms:
+        while self.now_ms < time_ms:
             made = asyncio.Event()
             self._after.append(made.set)
             await made.wait()

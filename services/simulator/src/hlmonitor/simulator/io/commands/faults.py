@@ -60,7 +60,7 @@ class _RuleBody(ServerCommand, frozen=True):
 
     def apply(self, simulator: Simulator) -> object:
         """Put the rule in force; tells its id and end."""
-        now_ms = simulator.market.exchange.state.now_ms
+        now_ms = simulator.now_ms
         until_ms = None if self.for_ms is None else now_ms + self.for_ms
         rule = simulator.faults.add(self.target(simulator), self.effect(), until_ms, _said(self))
         return {"id": rule.id, "until": until_ms}
@@ -181,7 +181,7 @@ class RefuseBody(ServerCommand, frozen=True):
 
     def apply(self, simulator: Simulator) -> object:
         """Put the rule in force; tells its id and end."""
-        until_ms = None if self.for_ms is None else simulator.market.exchange.state.now_ms + self.for_ms
+        until_ms = None if self.for_ms is None else simulator.now_ms + self.for_ms
         refusal = Refusal(self.chance, None if self.reset else self.status)
         rule = simulator.faults.add(Target(client=self.client), refusal, until_ms, _said(self))
         return {"id": rule.id, "until": until_ms}

@@ -73,7 +73,7 @@ class HalfOpenBody(_ConnectionsBody, frozen=True):
     def apply(self, simulator: Simulator) -> object:
         """Make them so; tells how many there were."""
         hit = self.meant(simulator)
-        until_ms = None if self.for_ms is None else simulator.market.exchange.state.now_ms + self.for_ms
+        until_ms = None if self.for_ms is None else simulator.now_ms + self.for_ms
         for connection in hit:
             connection.mute(until_ms)
         return {"half_open": len(hit)}
@@ -96,7 +96,7 @@ class SayBody(ServerCommand, frozen=True):
         everybody = self.user is None and self.client is None
         meant = list(simulator.connections) if everybody else connections_of(simulator, self.user, self.client)
         for connection in meant:
-            connection.send(frame, simulator.faults, simulator.market.exchange.state.now_ms)
+            connection.send(frame, simulator.faults, simulator.now_ms)
         return {"sent": len(meant)}
 
 
@@ -108,7 +108,7 @@ class SpeedBody(ServerCommand, frozen=True):
     def apply(self, simulator: Simulator) -> object:
         """Change it."""
         simulator.clock.set_speed(self.speed)
-        return {"speed": simulator.clock.speed, "time": simulator.market.exchange.state.now_ms}
+        return {"speed": simulator.clock.speed, "time": simulator.now_ms}
 
 
 class LoadBody(ServerCommand, frozen=True):
