@@ -357,6 +357,10 @@ MISSING = Rule(
             story=(FILLED, Wait(1.5), AsksAgain(), Wait(9), RecordsGap("no fill of order 1 was seen")),
         ),
         Example(
+            title="A stop of a whole position, which shows no size, is cancelled without a fill",
+            story=(Ended(status="siblingFilledCanceled", of="0"), Wait(1.5), AsksAgain(), Wait(9)),
+        ),
+        Example(
             title="The status does not say how large the order was",
             story=(
                 buys("1"),

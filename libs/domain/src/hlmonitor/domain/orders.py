@@ -73,6 +73,14 @@ class TerminalStatus(msgspec.Struct, frozen=True):
     filled: Decimal
     orig_sz: Decimal
 
+    @property
+    def tells_of_fills(self) -> bool:
+        """Whether there must have been fills.
+
+        A stop of a whole position shows no size, ever: when one is cancelled, nothing says that it filled.
+        """
+        return self.status == "filled" or self.filled > 0
+
 
 def void_id(address: Address, number: int) -> str:
     """The id of what is published under the number of a signal that could not be stored."""

@@ -75,7 +75,7 @@ class Decider:
             self.tally.triggers[trigger.value] += 1
 
     def _close(self, wallet: Wallet, order: OrderState, trigger: Trigger | None) -> None:
-        if trigger is Trigger.GRACE and order.filled == ZERO:
+        if trigger is Trigger.GRACE and order.filled == ZERO and order.status and order.status.tells_of_fills:
             self.outbox.gap(_unseen(order))
         self.outbox.finish(order, self.markets.symbol_of(order.ref.coin))
         wallet.orders.pop(order.id, None)
