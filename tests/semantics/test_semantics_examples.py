@@ -105,7 +105,7 @@ class Teller:
     def _account(self, account: Account) -> None:
         dexes = [events_pb2.DexState(dex=dex, account_value=value) for dex, value in account.values.items()]
         balances = [events_pb2.SpotBalance(coin=coin, total=total) for coin, total in account.balances.items()]
-        snapshot = events_pb2.AccountSnapshot(address=WHALE)
+        snapshot = events_pb2.AccountSnapshot(address=WHALE, abstraction=account.mode)
         if dexes:
             snapshot.perps.CopyFrom(events_pb2.AccountSnapshot.Perps(dexes=dexes))
         if balances:

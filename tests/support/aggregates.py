@@ -36,7 +36,16 @@ class FixedMarkets:
         return Decimal(100) if coin == "BTC" else None
 
     def token_usd(self, token: str) -> Decimal | None:
-        return {"USDC": Decimal(1), "HYPE": Decimal(25)}.get(token)
+        return {"USDC": Decimal(1), "USDH": Decimal(1), "HYPE": Decimal(25)}.get(token)
+
+    def collateral_of(self, dex: str) -> str | None:
+        return {"": "USDC", "xyz": "USDC", "flx": "USDH"}.get(dex)
+
+    def base_of(self, coin: str) -> str | None:
+        return {"@107": "HYPE", "@166": "HYPE"}.get(coin)
+
+    def quote_of(self, coin: str) -> str | None:
+        return "USDH" if coin.startswith("flx:") else "USDC"
 
     def display_token(self, token: str) -> str:
         return token

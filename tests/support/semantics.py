@@ -62,16 +62,23 @@ class Wait:
         return f"{self.seconds:g} s pass"
 
 
+COLLATERAL = {"": "USDC", "flx": "USDH"}
+"""The token in which each dex of the examples keeps its accounts."""
+
+
 @dataclass(frozen=True)
 class Account:
     """What the wallet owns: account value per dex, balances per token."""
 
     values: Mapping[str, str] = field(default_factory=dict)
     balances: Mapping[str, str] = field(default_factory=dict)
+    mode: str | None = None
+    """The venue's `abstraction`."""
 
     def __str__(self) -> str:
-        values = [f"{value} USD on {dex or 'the main dex'}" for dex, value in self.values.items()]
-        return "the account: " + ", ".join(values + [f"{total} {token}" for token, total in self.balances.items()])
+        values = [f"{value} {COLLATERAL[dex]} on {dex or 'the main dex'}" for dex, value in self.values.items()]
+        facts = values + [f"{total} {token}" for token, total in self.balances.items()]
+        return f"the account{f' (`{self.mode}`)' if self.mode else ''}: " + ", ".join(facts)
 
 
 @dataclass(frozen=True)

@@ -642,8 +642,10 @@ RATES = Rule(
     title="position_rate and position_size",
     text=(
         "The rate is the signal's notional as percent of what the wallet has where it trades: for a perp the "
-        "value of its dex' account, for spot all balances at mid prices, as last seen when the signal is "
-        "decided. The size is the rate in a word, by `HLMON_SMALL_BELOW` (5) and `HLMON_MEDIUM_BELOW` (20)."
+        "value of its dex' account in that dex' collateral, for spot all balances at mid prices, as last seen when "
+        "the signal is decided. Values in different tokens are never added without their prices. A unified account "
+        "keeps collateral as a spot balance, so that balance and every dex that shares it count together. "
+        "The size is the rate in a word, by `HLMON_SMALL_BELOW` (5) and `HLMON_MEDIUM_BELOW` (20)."
     ),
     examples=(
         Example(
@@ -692,6 +694,45 @@ RATES = Rule(
                 buys("1", px="60", coin="flx:OIL"),
                 Ended(status="filled", coin="flx:OIL"),
                 Signal(leg="open", side="LONG", size="1", px="60", also={"position_rate": "50"}),
+            ),
+        ),
+        Example(
+            title="A unified account keeps its collateral as a spot balance: 100 of 100 + 400 are 20 %",
+            story=(
+                Account({"": "100"}, {"USDC": "400"}, mode="unifiedAccount"),
+                buys("1"),
+                FILLED,
+                Signal(leg="open", side="LONG", size="1", also={"position_rate": "20"}),
+            ),
+        ),
+        Example(
+            title="What a unified account has in another collateral stands behind other positions",
+            story=(
+                Account({"": "100", "flx": "1000"}, {"USDC": "400", "USDH": "200"}, mode="unifiedAccount"),
+                buys("1"),
+                FILLED,
+                Signal(leg="open", side="LONG", size="1", also={"position_rate": "20"}),
+                buys("1", px="60", coin="flx:OIL", oid=2, tid=2),
+                Ended(status="filled", coin="flx:OIL", oid=2),
+                Signal(leg="open", side="LONG", size="1", px="60", also={"position_rate": "5"}),
+            ),
+        ),
+        Example(
+            title="With portfolio margin all that the wallet has stands behind each position, by its price in USD",
+            story=(
+                Account({"": "100", "flx": "50"}, {"USDC": "300", "HYPE": "2"}, mode="portfolioMargin"),
+                buys("1"),
+                FILLED,
+                Signal(leg="open", side="LONG", size="1", also={"position_rate": "20"}),
+            ),
+        ),
+        Example(
+            title="A unified account whose balances were not told yet has no known value",
+            story=(
+                Account({"": "100"}, mode="unifiedAccount"),
+                buys("1"),
+                FILLED,
+                Signal(leg="open", side="LONG", size="1", also={"position_rate": None}),
             ),
         ),
         Example(

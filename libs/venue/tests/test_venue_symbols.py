@@ -69,3 +69,9 @@ def test_only_listed_coins_are_known() -> None:
 )
 def test_pair_config_coin_cuts_the_first_matching_quote(symbol: str, coin: str) -> None:
     assert pair_config_coin(symbol) == coin
+
+
+def test_coin_is_priced_in_its_pairs_quote_or_in_its_dexs_collateral() -> None:
+    coins = ("PURR/USDC", "@107", "BTC", "flx:CL", "flx:NEVER", "nodex:CL")
+    assert [SYMBOLS.quote_of(coin) for coin in coins] == ["USDC", "USDC", "USDC", "USDH", None, None]
+    assert [SYMBOLS.collateral_of(dex) for dex in ("", "flx", "nodex")] == ["USDC", "USDH", None]

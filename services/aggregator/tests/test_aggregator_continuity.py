@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hlmonitor.aggregator.core.continuity import Continuity
 from hlmonitor.aggregator.core.convert import fill_of
-from hlmonitor.aggregator.core.requests import BackfillRequest
+from hlmonitor.aggregator.core.requests import BackfillRequest, Request
 from hlmonitor.domain.fills import Fill
 from hlmonitor.v1 import events_pb2
 
@@ -27,7 +27,7 @@ def test_chain_that_arrives_in_any_order_has_no_break() -> None:
         continuity = Continuity()
         continuity.seed("BTC", Decimal(0), START_MS)
         for link in order:
-            continuity.add(link, 10)
+            continuity.add_position(link, 10)
         assert continuity.breaks(100) == []
 
 
@@ -46,7 +46,7 @@ def test_position_that_comes_back_to_where_it_was_is_no_break(
     if seeded:
         continuity.seed("BTC", Decimal(0), START_MS)
     for link in links:
-        continuity.add(link, 10)
+        continuity.add_position(link, 10)
     for second in range(12, 100, 2):
         assert continuity.breaks(second) == []
 
@@ -54,13 +54,13 @@ def test_position_that_comes_back_to_where_it_was_is_no_break(
 def test_fills_that_close_a_told_hole_are_no_second_break() -> None:
     continuity = Continuity()
     continuity.seed("BTC", Decimal(0), START_MS)
-    continuity.add(_fill(0, 1, 1, tid=1), 10)
-    continuity.add(_fill(3, 1, 4, tid=4), 10)
+    continuity.add_position(_fill(0, 1, 1, tid=1), 10)
+    continuity.add_position(_fill(3, 1, 4, tid=4), 10)
     assert len(continuity.breaks(12)) == 1
     for link in (_fill(2, 1, 3, tid=3), _fill(1, 1, 2, tid=2)):
-        continuity.add(link, 13)
+        continuity.add_position(link, 13)
     assert continuity.breaks(15) == []
-    continuity.add(_fill(4, 1, 5, tid=5), 16)
+    continuity.add_position(_fill(4, 1, 5, tid=5), 16)
     assert continuity.breaks(30) == []
 
 
@@ -71,7 +71,7 @@ def test_every_missing_fill_of_a_growing_position_is_found(sizes: list[int], dat
     missing = data.draw(st.integers(0, len(sizes) - 2))
     for at, size in enumerate(sizes):
         if at != missing:
-            continuity.add(_fill(position, size, at + 1, tid=at), 10)
+            continuity.add_position(_fill(position, size, at + 1, tid=at), 10)
         position += size
     assert continuity.breaks(11) == []
     (found,) = continuity.breaks(12)
@@ -103,9 +103,50 @@ def test_break_is_recorded_and_read_again_over_both_feeds() -> None:
     assert not desk.partition.wallets[WHALE].gaps
 
 
-def test_spot_balances_are_no_chain() -> None:
+def test_spot_balance_that_does_not_chain_is_no_gap() -> None:
     desk = Desk()
     desk.fill(coin="@107", oid=1, tid=1, start_position="5", dir="Buy")
     desk.fill(coin="@107", oid=2, tid=2, start_position="50", dir="Buy", time_ms=START_MS + 9)
     desk.wait(5)
-    assert desk.partition.take_requests() == []
+    assert desk.partition.wallets[WHALE].gaps == {}
+
+
+def _spot(desk: Desk, start: str, size: str, tid: int, coin: str = "@107") -> None:
+    desk.fill(coin=coin, sz=size, start_position=start, tid=tid, oid=tid, time_ms=START_MS + tid, fee_token="HYPE")
+
+
+def _balance(desk: Desk, total: str) -> None:
+    spot = events_pb2.AccountSnapshot.Spot(balances=[events_pb2.SpotBalance(coin="HYPE", total=total)])
+    desk.partition.snapshot(events_pb2.AccountSnapshot(address=WHALE, spot=spot), START_MS)
+
+
+def _after_a_break(total: str | None) -> tuple[dict[str, int], list[Request]]:
+    desk = Desk()
+    _spot(desk, "0", "1", tid=1)
+    _spot(desk, "0.9", "1", tid=2, coin="@166")
+    desk.wait(3)
+    _spot(desk, "7", "1", tid=3)
+    if total:
+        _balance(desk, total)
+    desk.wait(3)
+    return dict(desk.partition.take_tally().balance_breaks), list(desk.partition.take_requests())
+
+
+def test_spot_chain_runs_over_all_pairs_of_a_token_and_counts_fees_in_it() -> None:
+    desk = Desk()
+    _spot(desk, "0", "1", tid=1)
+    _spot(desk, "0.9", "1", tid=2, coin="@166")
+    desk.wait(3)
+    assert not desk.partition.take_tally().balance_breaks
+    assert desk.partition.wallets[WHALE].balances.end_of("HYPE") == Decimal("1.8")
+
+
+def test_break_of_a_balance_that_spot_state_explains_is_only_counted() -> None:
+    assert _after_a_break("7.9") == ({"explained": 1}, [])
+
+
+def test_break_of_a_balance_that_nothing_explains_is_read_again_and_is_no_gap() -> None:
+    for total in (None, "9"):
+        counted, asked = _after_a_break(total)
+        assert counted == {"read_again": 1}
+        assert asked == [BackfillRequest(WHALE, events_pb2.FEED_USER_FILLS, START_MS + 2, ())]

@@ -19,6 +19,10 @@ def fill(time: int, oid: int = 1, tid: int = 1) -> wire.Fill:
     )
 
 
+def mode(abstraction: str, user: str = ADDRESS) -> frames.AccountMode:
+    return frames.AccountMode(user, abstraction)
+
+
 def fills(*rows: wire.Fill, snapshot: bool = False, user: str = ADDRESS) -> frames.UserFills:
     return frames.UserFills(channel="userFills", user=user, is_snapshot=snapshot, rows=list(rows))
 
@@ -74,7 +78,7 @@ class Wallet:
 
 def test_everything_is_subscribed_for_one_user() -> None:
     assert {subscription.user for subscription in subscriptions_of(ADDRESS)} == {ADDRESS}
-    assert len(subscriptions_of(ADDRESS)) == 6
+    assert len(subscriptions_of(ADDRESS)) == 7
 
 
 def test_opened_is_told_after_all_acknowledgements_and_first_snapshots() -> None:
@@ -327,3 +331,9 @@ def test_a_wallet_without_connection_is_not_introduced() -> None:
     wallet = Wallet()
     wallet.session.reopen(1, 1000)
     assert wallet.told() == []
+
+
+def test_the_wallets_account_mode_is_told_and_nobody_elses() -> None:
+    wallet = Wallet()
+    wallet.sees(mode("unifiedAccount"), mode("portfolioMargin", user="0x" + "cd" * 20))
+    assert [event.account_snapshot.abstraction for event in wallet.told()] == ["unifiedAccount"]

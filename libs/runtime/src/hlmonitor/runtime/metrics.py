@@ -74,6 +74,7 @@ class Metrics:
     partitions_owned: Gauge = field(init=False)
     dir_mismatch_total: Counter = field(init=False)
     continuity_breaks_total: Counter = field(init=False)
+    balance_breaks_total: Counter = field(init=False)
     signal_latency_seconds: Histogram = field(init=False)
     signals_unpublished: Gauge = field(init=False)
     legacy_published_total: Counter = field(init=False)
@@ -133,6 +134,12 @@ COUNTERS = (
     MetricDef("events_sent_total", "Events handed to aggregators, repeats included (gateway)."),
     MetricDef("dir_mismatch_total", "Fills whose dir contradicts position, side and size (aggregator)."),
     MetricDef("continuity_breaks_total", "Fills whose start position is not where the last one ended (aggregator)."),
+    MetricDef(
+        "balance_breaks_total",
+        "Spot fills whose balance is not where the last one left it, by what came of it: explained, read_again"
+        " (aggregator).",
+        ("result",),
+    ),
     MetricDef("legacy_published_total", "Messages on the original's subject (aggregator)."),
     MetricDef("commits_refused_total", "Batches refused, by reason (writer).", ("reason",)),
     MetricDef("dead_letters_total", "Units of one order whose data the database refused (writer)."),

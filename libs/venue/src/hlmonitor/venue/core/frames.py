@@ -60,6 +60,14 @@ class SpotState(msgspec.Struct, frozen=True):
     state: wire.SpotClearinghouseState
 
 
+class AccountMode(msgspec.Struct, frozen=True):
+    """Where a wallet keeps the collateral of its perps, from `webData3`."""
+
+    user: str
+    abstraction: str
+    """`default` when the venue names none."""
+
+
 class Acknowledgement(msgspec.Struct, frozen=True):
     """The venue's echo of a subscribe or unsubscribe, with its defaults filled in."""
 
@@ -104,6 +112,7 @@ Frame = (
     | Trades
     | PerpStates
     | SpotState
+    | AccountMode
     | Acknowledgement
     | ErrorFrame
     | Pong
@@ -130,9 +139,19 @@ class _Spot(wire.Wire, frozen=True, kw_only=True):
     spot_state: wire.SpotClearinghouseState
 
 
+class _UserState(wire.Wire, frozen=True, kw_only=True):
+    user: str
+    abstraction: str = "default"
+
+
+class _WebData3(wire.Wire, frozen=True, kw_only=True):
+    user_state: _UserState
+
+
 _envelopes = msgspec.json.Decoder(_Envelope)
 _perps = msgspec.json.Decoder(_Perps)
 _spot = msgspec.json.Decoder(_Spot)
+_web_data = msgspec.json.Decoder(_WebData3)
 _acknowledgements = msgspec.json.Decoder(Acknowledgement)
 _texts = msgspec.json.Decoder(str)
 _objects = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -212,6 +231,11 @@ def _read_spot(data: msgspec.Raw) -> Frame:
     return SpotState(body.user.lower(), body.spot_state)
 
 
+def _read_mode(data: msgspec.Raw) -> Frame:
+    state = _web_data.decode(data).user_state
+    return AccountMode(state.user.lower(), state.abstraction)
+
+
 _READERS: dict[str, Callable[[msgspec.Raw], Frame]] = {
     "userFills": _RowReader(UserFills, "userFills", wire.Fill, "fills"),
     "userTwapSliceFills": _RowReader(TwapSliceFills, "userTwapSliceFills", wire.TwapSliceFill, "twapSliceFills"),
@@ -220,6 +244,7 @@ _READERS: dict[str, Callable[[msgspec.Raw], Frame]] = {
     "trades": _RowReader(Trades, "trades", wire.Trade, None),
     "allDexsClearinghouseState": _read_perps,
     "spotState": _read_spot,
+    "webData3": _read_mode,
     "subscriptionResponse": _acknowledgements.decode,
     "error": lambda data: ErrorFrame(_texts.decode(data)),
     "pong": lambda _: Pong(),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from hlmonitor.venue.core.frames import (
+    AccountMode,
     Acknowledgement,
     ErrorFrame,
     Frame,
@@ -123,6 +124,8 @@ class ConnectionProtocol:
                 self._last_heard["allDexsClearinghouseState"] = now
             case SpotState():
                 self._last_heard["spotState"] = now
+            case AccountMode():
+                self._last_heard["webData3"] = now
             case _:
                 pass
         return []

@@ -24,9 +24,14 @@ class Symbols:
         """Join the three replies: pairs by token index, dexes by their place, which is their identity."""
         tokens = {token.index: token.name for token in spot.tokens}
         self._symbols = _spot_symbols(spot, tokens)
+        self._bases = {pair.name: tokens.get(pair.tokens[0]) for pair in spot.universe if pair.tokens}
+        self._quotes = {pair.name: tokens.get(pair.tokens[-1]) for pair in spot.universe if pair.tokens}
+        self._collaterals: dict[str, str | None] = {}
         for position, meta in enumerate(perps):
             dex = dexes[position] if position < len(dexes) else None
-            self._symbols.update(_perp_symbols(meta, dex.name if dex else "", tokens))
+            name = dex.name if dex else ""
+            self._collaterals[name] = tokens.get(meta.collateral_token)
+            self._symbols.update(_perp_symbols(meta, name, tokens))
 
     def knows(self, coin: str) -> bool:
         """Whether the venue listed the coin when the metadata was read."""
@@ -35,6 +40,21 @@ class Symbols:
     def symbol_of(self, coin: str) -> str:
         """The symbol of a wire coin: `BTC` gives `BTCUSDC`, `@107` gives `HYPEUSDC`; an unknown coin stays itself."""
         return self._symbols.get(coin, coin)
+
+    def collateral_of(self, dex: str) -> str | None:
+        """The token in which a perpetuals dex keeps its accounts; None for an unknown dex or token."""
+        return self._collaterals.get(dex)
+
+    def base_of(self, coin: str) -> str | None:
+        """The token that a spot pair trades; None for an unknown pair or token."""
+        return self._bases.get(coin)
+
+    def quote_of(self, coin: str) -> str | None:
+        """The token in which a coin is priced: the quote of a pair, the collateral of a perpetual's dex."""
+        if coin in self._quotes:
+            return self._quotes[coin]
+        dex, separator, _ = coin.partition(":")
+        return self.collateral_of(dex if separator else "") if coin in self._symbols else None
 
     def __len__(self) -> int:
         """How many coins are known."""

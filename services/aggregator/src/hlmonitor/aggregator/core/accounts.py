@@ -2,17 +2,20 @@
 
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
 
 import msgspec
 
 from hlmonitor.aggregator.core.metadata import Markets
 from hlmonitor.domain.addresses import Address
-from hlmonitor.domain.decimals import ZERO, parse_amount
+from hlmonitor.domain.decimals import ZERO, parse_amount, plus, product, total
 from hlmonitor.domain.fills import is_spot
 from hlmonitor.v1.events_pb2 import AccountSnapshot, DexState, Position, SpotBalance
 from hlmonitor.v1.storage_pb2 import PositionCacheRow
 
 _USD = Decimal("0.000001")
+_UNIFIED = "unifiedAccount"
+_PORTFOLIO = "portfolioMargin"
 
 
 @dataclass(slots=True)
@@ -22,6 +25,8 @@ class Account:
     address: Address
     dexes: dict[str, DexState] = field(default_factory=dict)
     balances: list[SpotBalance] | None = None
+    abstraction: str = "default"
+    """Where the collateral of perps is kept, in the venue's words; what is unknown is taken for each dex' own."""
     received_at_ms: int = 0
     changed: bool = False
     """The position cache's row has not seen the last change."""
@@ -36,24 +41,64 @@ class Account:
         if snapshot.HasField("perps"):
             # A frame sometimes lacks the main dex: what is absent is then kept, not emptied.
             self.dexes |= {dex.dex: dex for dex in snapshot.perps.dexes}
+        if snapshot.HasField("abstraction"):
+            self.abstraction = snapshot.abstraction
         if snapshot.HasField("spot"):
             self.balances = list(snapshot.spot.balances)
-        self.received_at_ms = received_at_ms
-        self.changed = True
+        if snapshot.HasField("perps") or snapshot.HasField("spot"):
+            self.received_at_ms = received_at_ms
+            self.changed = True
 
-    def value_for(self, coin: str, markets: Markets) -> Decimal | None:
-        """What a position in this coin is measured against, in USD; None when it is unknown or not above zero."""
-        if is_spot(coin):
-            value = self.spot_total_usd(markets) if self.balances is not None else None
+    def share_of(self, coin: str, notional: Decimal, markets: Markets) -> Fraction | None:
+        """What share of the account a notional in quote units is; None when the account's value is not known.
+
+        Values in different tokens are never added without their prices. A perp is measured against its dex, in the
+        dex' collateral. A unified account keeps collateral as a spot balance, so there it is measured against that
+        balance and every dex that shares it. What backs all of an account (spot, portfolio margin) is counted in USD.
+        """
+        if is_spot(coin) or self.abstraction == _PORTFOLIO:
+            price = markets.token_usd(markets.quote_of(coin) or "")
+            worth = None if price is None else product(notional, price)
+            value = self._total_usd(markets)
         else:
-            dex = self.dexes.get(dex_of(coin))
-            value = parse_amount(dex.account_value) if dex else None
-        return value if value is not None and value > 0 else None
+            worth, value = notional, self._collateral_behind(dex_of(coin), markets)
+        return Fraction(worth) / Fraction(value) if worth is not None and value is not None and value > 0 else None
+
+    def _collateral_behind(self, dex: str, markets: Markets) -> Decimal | None:
+        """The value behind a dex' positions, in its collateral."""
+        state = self.dexes.get(dex)
+        if state is None:
+            return None
+        if self.abstraction != _UNIFIED:
+            return parse_amount(state.account_value)
+        token = markets.collateral_of(dex)
+        balance = self.balance_of(token) if token else None
+        if balance is None:
+            return None
+        sharing = (held for name, held in self.dexes.items() if markets.collateral_of(name) == token)
+        return plus(balance, total(parse_amount(held.account_value) for held in sharing))
+
+    def _total_usd(self, markets: Markets) -> Decimal | None:
+        """Everything that backs the account's spot trades, in USD: perps too where they share one collateral."""
+        if self.balances is None:
+            return None
+        spot = self.spot_total_usd(markets)
+        return plus(spot, self._perps_usd(markets)) if self.abstraction in {_UNIFIED, _PORTFOLIO} else spot
+
+    def _perps_usd(self, markets: Markets) -> Decimal:
+        prices = {dex: markets.token_usd(markets.collateral_of(dex) or "") or ZERO for dex in self.dexes}
+        return total(product(parse_amount(held.account_value), prices[dex]) for dex, held in self.dexes.items())
 
     def leverage_of(self, coin: str) -> int | None:
         """The leverage of the open position in this coin, if there is one."""
         position = self._position(coin)
         return position.leverage_value if position else None
+
+    def balance_of(self, token: str) -> Decimal | None:
+        """The last known balance of a token; None while balances were not told."""
+        if self.balances is None:
+            return None
+        return total(parse_amount(item.total) for item in self.balances if item.coin == token)
 
     def open_positions(self) -> int:
         """How many perp positions are open."""
@@ -61,8 +106,9 @@ class Account:
 
     def spot_total_usd(self, markets: Markets) -> Decimal:
         """The sum of balances at mid prices; tokens without a price count nothing."""
-        worth = (parse_amount(item.total) * (markets.token_usd(item.coin) or ZERO) for item in self.balances or ())
-        return sum(worth, ZERO)
+        return total(
+            product(parse_amount(item.total), markets.token_usd(item.coin) or ZERO) for item in self.balances or ()
+        )
 
     def cache_row(self, markets: Markets, now_ms: int) -> PositionCacheRow:
         """The row of `hl_position_cache`, in the original's form."""

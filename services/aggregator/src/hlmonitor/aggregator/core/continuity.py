@@ -1,13 +1,15 @@
-"""Whether a wallet's perp fills chain: each begins at the position where the one before ended (DESIGN G5).
+"""Whether a wallet's fills chain: each begins at the position, or balance, where the one before ended (DESIGN G5).
 
-A hole in the chain is a fill that we did not see. Fills of one block may come in any order and by two feeds, so a link
-that fits nowhere gets time to settle. Balances of spot coins are no chain: fees and transfers change them too.
+A hole in the chain of a perp's positions is a fill that we did not see. Fills of one block may come in any order and by
+two feeds, so a link that fits nowhere gets time to settle. The chain of a token's balances breaks with every transfer
+too: there a hole proves nothing, and is only a reason to look.
 """
 
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from hlmonitor.domain.decimals import plus
 from hlmonitor.domain.fills import Fill, signed_size
 
 SETTLE_S = 2.0
@@ -18,9 +20,10 @@ MAX_LOOSE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """A hole: after `from_ms` something was missed that led from one position to the other."""
+    """A hole: after `from_ms` something was missed that led from one position (or balance) to the other."""
 
     coin: str
+    """A perp's coin, or for balances the token."""
     from_ms: int
     expected: Decimal
     found: Decimal
@@ -100,7 +103,7 @@ class _Chain:
 
 @dataclass(slots=True)
 class Continuity:
-    """The chains of one wallet, by coin."""
+    """The chains of one wallet: of positions by coin, or of balances by token."""
 
     _chains: dict[str, _Chain] = field(default_factory=dict)
     _unsettled: set[str] = field(default_factory=set)
@@ -109,13 +112,25 @@ class Continuity:
         """The last position that is stored."""
         self._chains[coin] = _Chain(coin, position, time_ms, time_ms)
 
-    def add(self, fill: Fill, now_s: float) -> None:
-        """A new fill."""
-        chain = self._chains.get(fill.coin)
-        after = fill.start_position + signed_size(fill)
+    def end_of(self, coin: str) -> Decimal | None:
+        """Where a chain has come to, if there is one."""
+        chain = self._chains.get(coin)
+        return chain.end if chain else None
+
+    def add_position(self, fill: Fill, now_s: float) -> None:
+        """A new fill of a perp."""
+        self._add(fill.coin, fill, plus(fill.start_position, signed_size(fill)), now_s)
+
+    def add_balance(self, token: str, fill: Fill, now_s: float) -> None:
+        """A new spot fill; `token` is what was bought or sold. A fee in it has left the balance too."""
+        after = plus(fill.start_position, signed_size(fill))
+        self._add(token, fill, plus(after, -fill.fee) if fill.fee_token == token else after, now_s)
+
+    def _add(self, coin: str, fill: Fill, after: Decimal, now_s: float) -> None:
+        chain = self._chains.get(coin)
         if chain is None:
             start = fill.start_position
-            chain = self._chains[fill.coin] = _Chain(fill.coin, start, fill.time_ms, fill.time_ms, is_new=True)
+            chain = self._chains[coin] = _Chain(coin, start, fill.time_ms, fill.time_ms, is_new=True)
         if not chain.loose:
             chain.loose_since_s = now_s
             chain.settle(now_s)
@@ -124,9 +139,9 @@ class Continuity:
         chain.loose.append(_Link(fill.start_position, after, fill.time_ms))
         chain.advance()
         if chain.loose:
-            self._unsettled.add(fill.coin)
+            self._unsettled.add(coin)
         else:
-            self._unsettled.discard(fill.coin)
+            self._unsettled.discard(coin)
 
     def breaks(self, now_s: float) -> list[Break]:
         """The holes that did not close in time; the chains go on behind them."""

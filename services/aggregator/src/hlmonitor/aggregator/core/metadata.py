@@ -23,6 +23,18 @@ class Markets(Protocol):
         """What one unit of a spot token is worth in USD, if known; stable coins count as 1."""
         ...
 
+    def collateral_of(self, dex: str) -> str | None:
+        """The token in which a perpetuals dex keeps its accounts, if known; the main dex is the empty name."""
+        ...
+
+    def base_of(self, coin: str) -> str | None:
+        """The token that a spot pair trades, if known; outcome coins have balances of their own."""
+        ...
+
+    def quote_of(self, coin: str) -> str | None:
+        """The token in which a coin is priced, if known."""
+        ...
+
     def display_token(self, token: str) -> str:
         """The token's name after the alias table (UBTC is shown as BTC)."""
         ...

@@ -109,8 +109,8 @@ class Partition:
         held = hold(heard, received_at_ms, uncounted=uncounted)
         self.recall.fill_taken_in(identity, digest)
         self._count(fill, tuple(part.leg for part in held.parts), uncounted=uncounted)
-        if not uncounted and not is_spot(fill.coin):
-            wallet.continuity.add(fill, now.mono_s)
+        if not uncounted:
+            self._link(wallet, fill, now)
         order.add(held, now.mono_s)
         unit = self.outbox.unit(order, self.markets.symbol_of(ref.coin))
         unit.fills[digest] = held
@@ -246,8 +246,10 @@ class Partition:
         """Let removals take effect and position caches be written; looks at every wallet, so not at every tick."""
         for wallet in self.wallets.values():
             self._sweep_wallet(wallet, now)
-            for found in wallet.continuity.breaks(now.mono_s):
+            for found in wallet.positions.breaks(now.mono_s):
                 self._tell_break(wallet, found, now)
+            for found in wallet.balances.breaks(now.mono_s):
+                self._check_balance(wallet, found)
 
     def take_requests(self) -> list[Request]:
         """What to ask of gateways since the last call."""
@@ -311,6 +313,23 @@ class Partition:
             self.outbox.gap(_gap_row(wallet.address, gap.feed, wallet.gaps[gap.feed], "open"))
         if gap.from_ms <= wallet.resume_from_ms(gap.feed) < gap.to_ms:
             self._move_watermark(wallet, gap.feed, gap.to_ms)
+
+    def _link(self, wallet: Wallet, fill: Fill, now: Now) -> None:
+        if is_spot(fill.coin):
+            wallet.balances.add_balance(self.markets.base_of(fill.coin) or fill.coin, fill, now.mono_s)
+        else:
+            wallet.positions.add_position(fill, now.mono_s)
+
+    def _check_balance(self, wallet: Wallet, found: Break) -> None:
+        """A balance changed between two fills, by a transfer or by a fill that was missed.
+
+        When the venue's balance is where our fills led to, nothing was missed after them; else fills are read again. It
+        is no gap: that there was a fill at all is not proven.
+        """
+        explained = wallet.account.balance_of(found.coin) == wallet.balances.end_of(found.coin)
+        self.decider.tally.balance_breaks["explained" if explained else "read_again"] += 1
+        if not explained:
+            self.decider.requests.append(BackfillRequest(wallet.address, events_pb2.FEED_USER_FILLS, found.from_ms, ()))
 
     def _tell_break(self, wallet: Wallet, found: Break, now: Now) -> None:
         """A fill was missed: nobody can say by which feed, so both are read again."""

@@ -92,8 +92,8 @@ class Restorer:
 
     def _last_position(self, row: storage_pb2.LastPosition) -> None:
         if not is_spot(row.coin):
-            continuity = self.partition.wallet(Address(row.address)).continuity
-            continuity.seed(row.coin, parse_amount(row.position), row.time_ms)
+            positions = self.partition.wallet(Address(row.address)).positions
+            positions.seed(row.coin, parse_amount(row.position), row.time_ms)
 
     def _account(self, row: storage_pb2.PositionCacheRow) -> None:
         main = events_pb2.DexState(

@@ -19,7 +19,6 @@ from hlmonitor.domain.orders import Kind
 from hlmonitor.domain.sizes import PositionSize, SizeBounds
 
 _ONE = Decimal(1)
-_PERCENT = Decimal(100)
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +55,8 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     cloid: str | None
     twap_id: int | None
     fills: int
-    notional_usd: Decimal
+    notional_usd: Decimal | None
+    """Size times price, by the quote token's price; None when that is unknown."""
     fee: Decimal
     fee_token: str
     closed_pnl: Decimal
@@ -103,7 +103,8 @@ def build_signal(
     notional = total(product(held.fill.px, part.sz) for held, part in parts)
     price = quotient(notional, size, PRICE_SCALE)
     coin = order.ref.coin
-    position_rate = _position_rate(notional, account.value_for(coin, markets))
+    position_rate = _percent(account.share_of(coin, notional, markets))
+    usd = markets.token_usd(markets.quote_of(coin) or "")
     return Signal(
         id=signal_id(order, leg, first[0]),
         number=decision.number,
@@ -126,7 +127,7 @@ def build_signal(
         cloid=order.cloid,
         twap_id=order.ref.twap_id,
         fills=len(parts),
-        notional_usd=notional,
+        notional_usd=None if usd is None else product(notional, usd),
         fee=_fees(parts),
         fee_token=first[0].fill.fee_token,
         closed_pnl=total(_closed_pnl(held, leg) for held, _ in parts),
@@ -159,10 +160,8 @@ def _close_rate(closed: Decimal, before: Decimal) -> Decimal | None:
     return quotient(min(closed, held), held, RATE_SCALE)
 
 
-def _position_rate(notional: Decimal, value: Decimal | None) -> Decimal | None:
-    if value is None:
-        return None
-    return quotient(product(notional, _PERCENT), value, RATE_SCALE)
+def _percent(share: Fraction | None) -> Decimal | None:
+    return None if share is None else rounded(share * 100, RATE_SCALE)
 
 
 def _fees(parts: Sequence[tuple[HeldFill, Part]]) -> Decimal:

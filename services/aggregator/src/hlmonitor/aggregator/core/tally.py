@@ -15,6 +15,8 @@ class Tally:
     dir_mismatches: int = 0
     breaks: int = 0
     """Holes in the chains of positions."""
+    balance_breaks: Counter[str] = field(default_factory=Counter)
+    """Holes in the chains of spot balances, by what came of them."""
     triggers: Counter[str] = field(default_factory=Counter)
     """Signals by cause."""
     fills_per_order: list[int] = field(default_factory=list)

@@ -38,7 +38,10 @@ class Wallet:
     watermarks: dict[int, int] = field(default_factory=dict)
     """Per feed (the contract's number): backfill starts here, ms."""
     gaps: dict[int, OpenGap] = field(default_factory=dict)
-    continuity: Continuity = field(default_factory=Continuity)
+    positions: Continuity = field(default_factory=Continuity)
+    """The chains of perp positions."""
+    balances: Continuity = field(default_factory=Continuity)
+    """The chains of spot balances, by token."""
     system_oids: dict[tuple[str, int], None] = field(default_factory=dict)
     """Order ids of the venue's own fills: a status for one says nothing of an order of the wallet."""
     cached_at_s: float = float("-inf")

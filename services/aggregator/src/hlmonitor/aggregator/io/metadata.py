@@ -28,6 +28,7 @@ _STABLES = frozenset({"USDC", "USDT", "USDT0", "USDH", "USDE", "USD"})
 _ONE = Decimal(1)
 _CLASSES = {1: "A", 2: "B", 3: "C", 4: "C", 5: "D"}
 _NO_CLASS = "D"
+_OUTCOME_QUOTE = "USDC"
 
 
 @dataclass(slots=True)
@@ -69,6 +70,22 @@ class LoadedMarkets:
         if token.startswith("+"):
             return self.mids.get(f"#{token[1:]}")
         return self.mids.get(self.pair_of_token.get(token, ""))
+
+    def collateral_of(self, dex: str) -> str | None:
+        """The token in which a perpetuals dex keeps its accounts."""
+        return self.symbols.collateral_of(dex) if self.symbols else None
+
+    def base_of(self, coin: str) -> str | None:
+        """The token that a spot pair trades; the balance of an outcome coin `#330` is `+330`."""
+        if coin.startswith("#"):
+            return f"+{coin[1:]}"
+        return self.symbols.base_of(coin) if self.symbols else None
+
+    def quote_of(self, coin: str) -> str | None:
+        """The token in which a coin is priced; outcome coins are priced in USDC."""
+        if coin.startswith("#"):
+            return _OUTCOME_QUOTE
+        return self.symbols.quote_of(coin) if self.symbols else None
 
     def display_token(self, token: str) -> str:
         """The token's name after the alias table."""

@@ -21,6 +21,7 @@ from hlmonitor.venue.core.subscriptions import Subscription
 FEEDS: tuple[pb.Feed.ValueType, ...] = (pb.FEED_USER_FILLS, pb.FEED_USER_TWAP_SLICE_FILLS)
 SUBSCRIPTION_TYPES = (
     "userFills", "userTwapSliceFills", "userTwapHistory", "orderUpdates", "allDexsClearinghouseState", "spotState",
+    "webData3",
 )  # fmt: skip
 ROOM_SHARE = 0.5
 """A wallet whose events were dropped is taken up again when the window is no fuller than this."""
@@ -154,6 +155,9 @@ class Session:
                 self._perp_states(frame, now_ms)
             case frames.SpotState(user=user) if user == self.address:
                 self._spot_state(frame, now_ms)
+            case frames.AccountMode(user=user) if user == self.address:
+                mode = pb.AccountSnapshot(address=self.address, abstraction=frame.abstraction)
+                self._keep_state(pb.Event(received_at_ms=now_ms, account_snapshot=mode))
             case _:
                 return
 

@@ -31,6 +31,8 @@ class FrameCounter:
                 self._received("allDexsClearinghouseState")
             case frames.SpotState():
                 self._received("spotState")
+            case frames.AccountMode():
+                self._received("webData3")
             case frames.UnknownChannel(channel):
                 self.rejected("unknown_channel", 1, sample=channel[:64])
             case frames.Malformed(reason, sample):
