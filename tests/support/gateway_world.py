@@ -170,7 +170,8 @@ class World:
         """Wait for the last status of each order, and of each TWAP, that was filled since `watch_from`."""
         filled = [row for row in await self.ledger("fill") if row["time"] >= self.recorder.watch_from_ms]
         oids, twaps = {row["oid"] for row in filled}, {row["twapId"] for row in filled if row["twapId"] is not None}
-        orders = [row for row in await self.ledger("order") if row["twapId"] is None and row["oid"] in oids]
+        # The venue tells no status of its own orders.
+        orders = [row for row in await self.ledger("order") if row["origin"] == "order" and row["oid"] in oids]
         ends = {(row["oid"], row["status"]) for row in orders if row["status"] != "open"}
         running = [row for row in await self.ledger("twap") if row["twapId"] in twaps]
         twap_ends = {(row["twapId"], row["status"]) for row in running if row["status"] != "activated"}
