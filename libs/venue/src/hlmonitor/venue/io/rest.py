@@ -91,6 +91,10 @@ class InfoClient:
         request = _ranged("userTwapSliceFillsByTime", address, start_ms, end_ms)
         return await self._ask(request, list[wire.TwapSliceFill])
 
+    async def twap_history(self, address: Address) -> list[wire.TwapHistoryRow]:
+        """The latest status changes of a wallet's TWAPs."""
+        return await self._ask({"type": "twapHistory", "user": address}, list[wire.TwapHistoryRow])
+
     async def order_status(self, address: Address, oid: int) -> wire.OrderUpdate | None:
         """An order's last status; None when the venue knows it no more (it keeps about 2000 per account)."""
         request = {"type": "orderStatus", "user": address, "oid": oid}

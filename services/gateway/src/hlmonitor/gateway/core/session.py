@@ -148,7 +148,7 @@ class Session:
                 self._snapshot(pb.FEED_USER_TWAP_SLICE_FILLS, frame, times)
                 self._open_if_complete(now, now_ms)
             case frames.TwapHistory(user=user) if user == self.address:
-                self._twap_ends(frame.rows, now_ms)
+                self.twap_ends(frame.rows, now_ms)
             case frames.OrderUpdates():
                 self.statuses(frame.rows, now_ms)
             case frames.PerpStates(user=user) if user == self.address:
@@ -259,7 +259,8 @@ class Session:
             self.fill(feed, row.fill, row.twap_id, now_ms, replayed=frame.is_snapshot)
             self._saw(feed, row.fill.time)
 
-    def _twap_ends(self, rows: Iterable[wire.TwapHistoryRow], now_ms: int) -> None:
+    def twap_ends(self, rows: Iterable[wire.TwapHistoryRow], now_ms: int) -> None:
+        """Forward the ends of TWAPs, from the stream or from REST."""
         for row in rows:
             try:
                 status = events.twap_end(self.address, row)

@@ -19,6 +19,8 @@ from hlmonitor.venue.io.rest import InfoClient
 
 _ATTEMPTS = 6
 _ROOM_POLL_S = 0.5
+_MS = 1000
+_ROOM_FOR_ENDS = 0.5
 # From here on one list of the account's orders costs less weight than single questions.
 _ASK_SINGLY_UP_TO = 20
 
@@ -76,6 +78,8 @@ class CatchupReader:
                     oids.add(row.fill.oid)
             self.added()
         await self._statuses(session, work, oids)
+        if work.reads_rows and work.feed == pb.FEED_USER_TWAP_SLICE_FILLS:
+            await self._twap_ends(session, work)
         if session.is_void(work):
             return
         self._finish(session, work, pager, max(last_ms, known_ms) if work.reads_rows else work.through_ms)
@@ -113,6 +117,14 @@ class CatchupReader:
             while not session.is_void(work) and not session.window.has_room(session.address):
                 await self.room.wait(_ROOM_POLL_S)
             session.statuses([row], _now_ms())
+
+    async def _twap_ends(self, session: Session, work: Catchup) -> None:
+        rows = await self.client.twap_history(session.address)
+        # The venue tells these times in whole seconds.
+        ended = [row for row in rows if (row.time + 1) * _MS > work.from_ms]
+        while not session.is_void(work) and not session.window.has_room(session.address, _ROOM_FOR_ENDS):
+            await self.room.wait(_ROOM_POLL_S)
+        session.twap_ends(ended, _now_ms())
 
     def _finish(self, session: Session, work: Catchup, pager: Pager[_Row], through_ms: int) -> None:
         now_ms = _now_ms()
