@@ -292,7 +292,7 @@ class VaultEquity(Strict, frozen=True):
 
 
 class Follower(Strict, frozen=True):
-    user: Address | Literal["Leader"]
+    user: Annotated[str, Meta(pattern="^(0x[0-9a-f]{40}|Leader)$")]
     vault_equity: Unsigned
     pnl: Amount
     all_time_pnl: Amount
@@ -444,7 +444,10 @@ REPLIES: dict[str, object] = {
     "userFees": UserFees,
     "subAccounts": list[SubAccount] | None,
     "subAccounts2": list[SubAccount2] | None,
+    "vaultDetails": VaultDetails | None,
+    "vaultSummaries": list[VaultSummary],
     "userVaultEquities": list[VaultEquity],
+    "leadingVaults": list[LeadingVault],
     "portfolio": list[Period],
     "exchangeStatus": ExchangeStatus,
     "activeAssetData": ActiveAssetData,

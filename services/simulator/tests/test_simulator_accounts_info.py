@@ -2,6 +2,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from venue_replies import REPLIES
 
 from hlmonitor.simulator.core.ledger_updates import CStakingTransfer, Deposit, LedgerUpdate
 from hlmonitor.simulator.testing import Desk, wallet
@@ -117,3 +118,46 @@ def test_the_old_web_page_still_gets_everything() -> None:
     assert [order["coin"] for order in data["openOrders"]] == ["BTC"]
     assert len(data["meta"]["universe"]) == len(data["assetCtxs"])
     assert (data["cumLedger"], data["user"], data["isVault"]) == ("10000.0", A, False)
+
+
+def desk_with_vault() -> tuple[Desk, str]:
+    desk = Desk()
+    desk.fund(A, 10_000)
+    desk.fund(B, 10_000)
+    desk.block(lambda exchange: exchange.vaults.create(A, "Momentum", "buys what rises", Decimal(1_000)))
+    (vault,) = desk.exchange.vaults.led_by(A)
+    desk.block(lambda exchange: exchange.vaults.deposit(vault.address, B, Decimal(3_000)))
+    return desk, vault.address
+
+
+def test_a_vault_is_told_with_its_followers_and_what_the_asker_holds() -> None:
+    desk, vault = desk_with_vault()
+    details = ask(desk, "vaultDetails", B, vaultAddress=vault)
+    msgspec.json.decode(msgspec.json.encode(details), type=REPLIES["vaultDetails"])
+    assert (details["name"], details["leader"], details["leaderFraction"]) == ("Momentum", A, 0.25)
+    assert [(row["user"], row["vaultEquity"]) for row in details["followers"]] == [("Leader", "1000.0"), (B, "3000.0")]
+    assert details["followerState"] == details["followers"][1]
+    assert ask(desk, "vaultDetails", wallet(0xC), vaultAddress=vault)["followerState"] is None
+    assert ask(desk, "vaultDetails", vaultAddress=B) is None
+
+
+def test_vaults_are_listed_led_and_held() -> None:
+    desk, vault = desk_with_vault()
+    assert ask(desk, "userRole", vault) == {"role": "vault"}
+    (summary,) = ask(desk, "vaultSummaries")
+    assert (summary["vaultAddress"], summary["tvl"]) == (vault, "4000.0")
+    assert ask(desk, "leadingVaults") == [{"address": vault, "name": "Momentum"}]
+    assert [row["equity"] for row in ask(desk, "userVaultEquities", B)] == ["3000.0"]
+    assert ask(desk, "webData2", B)["totalVaultEquity"] == "3000.0"
+    assert ask(desk, "webData2", vault)["isVault"]
+
+
+def test_what_goes_into_a_vault_is_in_its_ledger_and_no_profit_of_it() -> None:
+    desk, vault = desk_with_vault()
+    types = [row["delta"]["type"] for row in ask(desk, "userNonFundingLedgerUpdates", vault)]
+    assert types == ["vaultCreate", "vaultDeposit"]
+    desk.block(lambda exchange: exchange.vault_payouts.withdraw(vault, A, Decimal(100)))
+    past = dict(ask(desk, "portfolio", vault))["allTime"]
+    assert {value for _, value in past["pnlHistory"]} == {"0.0"}
+    assert (past["accountValueHistory"][0][1], past["accountValueHistory"][-1][1]) == ("0.0", "3900.0")
+    assert ask(desk, "webData2", vault)["cumLedger"] == "3900.0"

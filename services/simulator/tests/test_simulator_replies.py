@@ -20,7 +20,7 @@ from hlmonitor.simulator.wire.requests import AnyInfo, read_request
 BLOCK_MS = 500
 BLOCKS = 600
 NOBODY = wallet(0xDEAD)
-COINS = ("BTC", "kPEPE", "xyz:CL", "@107", "PURR/USDC")
+COINS = ("BTC", "kPEPE", "xyz:CL", "@107", "PURR/USDC", "#330")
 DEXES = ("", "xyz")
 TAGS = {str(kind.__struct_config__.tag) for kind in get_args(AnyInfo)}
 
@@ -52,6 +52,7 @@ FIELDS: dict[str, list[dict[str, object]]] = {
     "perpsAtOpenInterestCap": ON_DEX,
     "perpDexStatus": ON_DEX,
     "settledOutcome": [{"outcome": 0}, {"outcome": 999_999}],
+    "vaultDetails": [{"vaultAddress": NOBODY}],
     "orderStatus": [{"oid": 1}, {"oid": "0x" + "0" * 32}],
     "userFills": [{}, {"aggregateByTime": True}],
     "userFillsByTime": IN_TIME,

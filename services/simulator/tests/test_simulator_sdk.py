@@ -114,7 +114,7 @@ CASES = {
     "user_non_funding_ledger_updates": Case("userNonFundingLedgerUpdates", by_user(0)),
     "portfolio": Case("portfolio", by_user()),
     "user_twap_slice_fills": Case("userTwapSliceFills", by_user()),
-    "user_vault_equities": Case("userVaultEquities", by_user(), may_be_empty=True),
+    "user_vault_equities": Case("userVaultEquities", by_user()),
     "user_role": Case("userRole", by_user()),
     "user_rate_limit": Case("userRateLimit", by_user()),
     "query_spot_deploy_auction_status": Case("spotDeployState", by_user()),
@@ -157,6 +157,7 @@ def live(exchange: Exchange) -> None:
     exchange.start_twap(A, TwapRequest("BTC", Side.BUY, Decimal(1), 5))
     exchange.transfers.stake(A, Decimal(5), is_deposit=True)
     exchange.roles.create_sub_account(A, "scalps")
+    exchange.vaults.create(A, "Momentum", "buys what rises", Decimal(1_000))
     exchange.roles.approve_agent(A, wallet(0xA9))
 
 

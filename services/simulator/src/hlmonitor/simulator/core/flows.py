@@ -81,7 +81,7 @@ def flow_of(update: LedgerUpdate, state: ExchangeState) -> Flow:  # noqa: C901, 
         case VaultDistribution(vault, usdc):
             return Flow(-usdc if me == vault else usdc)
         case VaultWithdraw() as taken:
-            return Flow(taken.net_withdrawn_usd if me == taken.user else -taken.requested_usd)
+            return Flow(taken.net_withdrawn_usd if me == taken.user else -taken.net_withdrawn_usd - taken.commission)
         case VaultLeaderCommission(_, usdc):
             return Flow(usdc)
         case RewardsClaim(amount, token) | SpotGenesis(token, amount):

@@ -72,7 +72,7 @@ class VaultPayouts:
         share.realized += net - basis
         if not share.shares:
             del vault.holders[user]
-        state.record(VaultWithdraw(address, user, usdc, commission, closing_cost, basis, net), user)
+        state.record(VaultWithdraw(address, user, usdc, commission, closing_cost, basis, net), user, address)
         if commission:
             self._transfers.give(vault.leader, MAIN_DEX, commission)
             state.record(VaultLeaderCommission(vault.leader, commission), vault.leader)
@@ -175,4 +175,4 @@ class VaultPayouts:
                 self._transfers.give(user, MAIN_DEX, part)
                 if user in vault.holders:
                     vault.holders[user].realized += part
-                self._state.record(VaultDistribution(vault.address, part), user)
+                self._state.record(VaultDistribution(vault.address, part), user, vault.address)

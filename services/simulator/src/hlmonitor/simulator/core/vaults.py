@@ -100,7 +100,7 @@ class Vaults:
         vault = Vault(address, name, leader, description, state.now_ms, parent)
         vault.holders[leader] = Share(usdc, usdc, state.now_ms, state.now_ms)
         self.by_address[address] = vault
-        state.record(VaultCreate(address, usdc, _FEE), leader)
+        state.record(VaultCreate(address, usdc, _FEE), leader, address)
         return vault
 
     def deposit(self, address: str, user: str, usdc: Decimal) -> None:
@@ -122,7 +122,7 @@ class Vaults:
         share.shares += bought
         share.basis += usdc
         share.locked_until_ms = state.now_ms + _LOCKUP_MS
-        state.record(VaultDeposit(address, usdc), user)
+        state.record(VaultDeposit(address, usdc), user, address)
 
     def equity(self, vault: Vault) -> Decimal:
         """Return what a vault is worth: its account on the main dex and its shares in vaults below it."""

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from hlmonitor.simulator.core.accounts import Abstraction
 from hlmonitor.simulator.core.flows import net_inflow
+from hlmonitor.simulator.core.instruments import MAIN_DEX
 
 from .rows import amount
+from .vaults import leading_vaults, total_vault_equity
 
 if TYPE_CHECKING:
     from hlmonitor.simulator.core.exchange import Exchange
@@ -23,17 +25,22 @@ def web_data_3(exchange: Exchange, user: str) -> dict[str, object]:
         "agentValidUntil": None,
         "cumLedger": amount(net_inflow(state, user)),
         "serverTime": state.now_ms,
-        "isVault": False,
+        "isVault": user in exchange.vaults.by_address,
         "user": user,
     }
     if account is not None and account.abstraction is not Abstraction.DEFAULT:
         user_state["abstraction"] = account.abstraction
-    return {"userState": user_state, "perpDexStates": [_dex_state(exchange, dex) for dex in state.universe.dexes]}
+    return {"userState": user_state, "perpDexStates": [_dex_state(exchange, dex, user) for dex in state.universe.dexes]}
 
 
-def _dex_state(exchange: Exchange, dex: Dex) -> dict[str, object]:
-    """Write a dex. The list of coins at their cap is left out when it is empty."""
+def _dex_state(exchange: Exchange, dex: Dex, user: str) -> dict[str, object]:
+    """Write a dex. Lists that are empty are left out; vaults are of the main dex."""
     row: dict[str, object] = {"totalVaultEquity": "0.0"}
+    if dex.name == MAIN_DEX:
+        row["totalVaultEquity"] = total_vault_equity(exchange, user)
+        leads = leading_vaults(exchange, user)
+        if leads:
+            row["leadingVaults"] = leads
     capped = [instrument.coin for instrument in dex.instruments if exchange.state.is_at_cap(instrument.coin)]
     if capped:
         row["perpsAtOpenInterestCap"] = capped

@@ -11,6 +11,7 @@ from hlmonitor.simulator.wire.active import active_asset_data
 from hlmonitor.simulator.wire.requests import accounts as asked
 from hlmonitor.simulator.wire.rows import amount, frontend_order_row, twap_state_row
 from hlmonitor.simulator.wire.states import clearinghouse_state, spot_state
+from hlmonitor.simulator.wire.vaults import leading_vaults, total_vault_equity
 
 from .topic import FailedAnswerError, Topic, dex_named, listed
 
@@ -59,8 +60,8 @@ def _web_data_2(request: asked.WebData2, exchange: Exchange) -> object:
     orders = () if account is None else account.open_orders.values()
     return {
         "clearinghouseState": clearinghouse_state(exchange, user, MAIN_DEX),
-        "leadingVaults": [],
-        "totalVaultEquity": "0.0",
+        "leadingVaults": leading_vaults(exchange, user),
+        "totalVaultEquity": total_vault_equity(exchange, user),
         "openOrders": [frontend_order_row(o) for o in orders if state.universe.get(o.coin).dex == MAIN_DEX],
         "agentAddress": None,
         "agentValidUntil": None,
@@ -68,7 +69,7 @@ def _web_data_2(request: asked.WebData2, exchange: Exchange) -> object:
         "meta": listing.meta(exchange, main),
         "assetCtxs": listing.perp_contexts(exchange, main),
         "serverTime": state.now_ms,
-        "isVault": False,
+        "isVault": user in exchange.vaults.by_address,
         "user": user,
         "twapStates": [
             (twap.twap_id, twap_state_row(twap.progress()))

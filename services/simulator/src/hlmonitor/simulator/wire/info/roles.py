@@ -27,6 +27,8 @@ def _user_role(request: asked.UserRole, exchange: Exchange) -> object:
         return {"role": "agent", "data": {"user": roles.agents[user]}}
     if user in roles.sub_accounts:
         return {"role": "subAccount", "data": {"master": roles.sub_accounts[user].master}}
+    if user in exchange.vaults.by_address:
+        return {"role": "vault"}
     return {"role": "user" if user in exchange.state.accounts else "missing"}
 
 
