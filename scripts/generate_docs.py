@@ -6,6 +6,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Final, Literal, get_args, get_origin
 
+from command_docs import commands_page
 from layout import ROOT
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
@@ -171,6 +172,7 @@ def _metrics_table(definitions: tuple[MetricDef, ...]) -> Iterator[str]:
 PAGES: Final[dict[Path, Callable[[], str]]] = {
     ROOT / "docs" / "settings.md": settings_page,
     ROOT / "docs" / "metrics.md": metrics_page,
+    ROOT / "docs" / "simulator-commands.md": lambda: GENERATED + "\n" + commands_page(),
     ROOT / "docs" / "semantics.md": lambda: semantics.page(RULES),
 }
 
