@@ -98,9 +98,9 @@ def market(seed: int) -> MarketConfig:
     )
 
 
-def run(root: Path, *, seed: int = 5, blocks: int = 300) -> Simulator:
+def run(root: Path, *, seed: int = 5, blocks: int = 30) -> Simulator:
     """Trade for a while across a full hour on a clock that the caller sets."""
-    clock = GENESIS_MS - GENESIS_MS % HOUR_MS - 150_000
+    clock = GENESIS_MS - GENESIS_MS % HOUR_MS - 15_000
 
     def now_ms() -> int:
         return clock
@@ -111,6 +111,12 @@ def run(root: Path, *, seed: int = 5, blocks: int = 300) -> Simulator:
         simulator.step(clock)
     simulator.close()
     return simulator
+
+
+@pytest.fixture(scope="module")
+def traded_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Simulator]:
+    root = tmp_path_factory.mktemp("node")
+    return root, run(root)
 
 
 def test_a_fill_event_names_its_user_and_is_the_fill_of_the_api() -> None:
@@ -238,11 +244,13 @@ def test_a_node_never_writes_a_block_before_its_time() -> None:
     assert line.local_time == line.block_time
 
 
-def test_the_files_hold_every_fill_and_status_of_the_market_and_a_line_for_every_block(tmp_path: Path) -> None:
-    simulator = run(tmp_path)
-    told = lines(tmp_path, FILLS)
+def test_the_files_hold_every_fill_and_status_of_the_market_and_a_line_for_every_block(
+    traded_files: tuple[Path, Simulator],
+) -> None:
+    root, simulator = traded_files
+    told = lines(root, FILLS)
     assert [line.block_number for line in told] == list(range(1, len(told) + 1))
-    assert [line.block_number for line in lines(tmp_path, STATUSES)] == [line.block_number for line in told]
+    assert [line.block_number for line in lines(root, STATUSES)] == [line.block_number for line in told]
     written = Counter(
         (user, row["coin"], row["tid"], row["side"])
         for line in told
@@ -256,10 +264,10 @@ def test_the_files_hold_every_fill_and_status_of_the_market_and_a_line_for_every
     assert written.total() > 500
 
 
-def test_positions_can_be_followed_from_the_files_alone(tmp_path: Path) -> None:
-    simulator = run(tmp_path)
+def test_positions_can_be_followed_from_the_files_alone(traded_files: tuple[Path, Simulator]) -> None:
+    root, simulator = traded_files
     held: dict[tuple[str, str], Decimal] = {}
-    for line in lines(tmp_path, FILLS):
+    for line in lines(root, FILLS):
         for event in line.events:
             user, row = msgspec.json.decode(event, type=tuple[str, dict[str, object]])
             if simulator.market.exchange.state.universe.get(str(row["coin"])).kind is not Kind.PERP:
@@ -269,18 +277,18 @@ def test_positions_can_be_followed_from_the_files_alone(tmp_path: Path) -> None:
             held[key] = Decimal(str(row["startPosition"])) + Decimal(str(row["sz"])) * (1 if row["side"] == "B" else -1)
 
 
-def test_each_hour_has_its_own_file_whose_name_is_not_padded(tmp_path: Path) -> None:
-    run(tmp_path)
-    (day,) = (tmp_path / FILLS / "hourly").iterdir()
+def test_each_hour_has_its_own_file_whose_name_is_not_padded(traded_files: tuple[Path, Simulator]) -> None:
+    root, _ = traded_files
+    (day,) = (root / FILLS / "hourly").iterdir()
     assert sorted(path.name for path in day.iterdir()) == ["21", "22"]
-    assert hourly_path(tmp_path, STATUSES, 1_733_824_800_000 - HOUR_MS).relative_to(tmp_path).as_posix() == (
+    assert hourly_path(root, STATUSES, 1_733_824_800_000 - HOUR_MS).relative_to(root).as_posix() == (
         f"{STATUSES}/hourly/20241210/9"
     )
 
 
 def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        run(tmp_path / name, blocks=100)
+        run(tmp_path / name, blocks=20)
     for path in (tmp_path / "a").rglob("*"):
         if path.is_file():
             assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
