@@ -105,6 +105,13 @@ def test_a_refusal_belongs_to_what_it_names_or_to_the_oldest_question(complaint:
     assert [entry.answer is Answer.REFUSED for entry in talk.entries].index(True) == refused
 
 
+def test_an_answer_is_known_however_it_is_spaced() -> None:
+    talk = Conversation([TRADES], 0.0)
+    talk.next_text(0.0)
+    talk.received(acknowledged('{"type": "trades", "coin": "BTC"}').replace('{"channel":', '{ "channel" : '))
+    assert talk.standing == 1
+
+
 def test_already_subscribed_is_as_good_as_an_acknowledgement() -> None:
     talk = Conversation([TRADES], 0.0)
     talk.next_text(0.0)

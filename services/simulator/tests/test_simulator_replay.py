@@ -269,7 +269,7 @@ def test_a_capture_is_known_before_it_is_played(tmp_path: Path) -> None:
     info = {"request": {"type": "meta"}, "status": 200, "body": "{}"}
     path = capture(
         tmp_path / "a",
-        run_line() + line("open", 2, 1) + line("in", 3, 1, acknowledged(TRADES)),
+        run_line() + line("open", 2, 1) + line("in", 3, 1, acknowledged(TRADES).replace(":", " : ", 1)),
         line("info", 4, payload=info) + line("in", 1_000_003, 1, frame("trades", [])),
         run_line(9_000_000_000) + line("in", 9_000_000_010, 1, acknowledged(TRADES)) + line("end", 9_000_500_000),
     )

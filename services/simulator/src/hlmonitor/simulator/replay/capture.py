@@ -17,6 +17,7 @@ FORMAT: Final = "hlmon-capture"
 VERSION: Final = 1
 _READ_BYTES: Final = 1 << 18
 _GZIP: Final = 31
+_HEAD: Final = 48
 _LONGEST_HOLE_US: Final = 1_000_000
 
 Fields = dict[str, object]
@@ -142,7 +143,7 @@ def look_through(path: Path) -> Contents:
 
 def acknowledged(text: str) -> Fields | None:
     """Return the subscription that a frame acknowledges, if that is what it does."""
-    if not text.startswith('{"channel":"subscriptionResponse"'):
+    if '"subscriptionResponse"' not in text[:_HEAD]:
         return None
     try:
         data = msgspec.json.decode(text, type=_Response).data
