@@ -22,13 +22,14 @@ from hlmonitor.simulator.io.config import ServerConfig
 from hlmonitor.simulator.io.server import Simulator
 from hlmonitor.simulator.testing import GENESIS_MS, running
 from hlmonitor.simulator.wire.frames import Frame
-from hlmonitor.simulator.wire.subscriptions import SPECS, Subscription, normalise
+from hlmonitor.simulator.wire.subscriptions import SPECS, CoinKind, Spec, Subscription, normalise
 
 VIRTUAL = TimeConfig(speed=0, genesis_ms=GENESIS_MS)
 ROOMY = ServerConfig(
     time=VIRTUAL,
     limits=LimitConfig(subscriptions=100_000, users=100_000, messages_per_minute=100_000),
 )
+DEXES = ("", "xyz")
 COINS = ("BTC", "ETH", "SOL", "xyz:CL", "@107", "PURR/USDC")
 HOUR_MS = 3_600_000
 
@@ -37,15 +38,19 @@ def market(block_ms: int, rate: int) -> MarketConfig:
     return MarketConfig(ExchangeConfig(block_ms=block_ms), PopulationConfig(seed=7, rate=Decimal(rate)))
 
 
+def coins_for(spec: Spec) -> tuple[str | None, ...]:
+    if spec.coin is CoinKind.NONE:
+        return (None,)
+    return ("BTC", "xyz:CL") if spec.coin is CoinKind.PERP else COINS
+
+
 def wanted_by(exchange: Exchange, users: list[str]) -> Iterator[dict[str, object]]:
     """Yield one subscription of every type for every user and for some coins and dexes."""
-    dexes = [dex.name for dex in exchange.state.universe.dexes]
+    assert len(exchange.state.universe.dexes) > len(DEXES)
     for kind, spec in SPECS.items():
         for user in users if spec.user else [None]:
-            for coin in COINS if spec.coin.value != "none" else [None]:
-                for dex in dexes if "dex" in (spec.options or {}) else [None]:
-                    if spec.coin.value == "perp" and exchange.state.universe.get(coin or "").is_spot:
-                        continue
+            for coin in coins_for(spec):
+                for dex in DEXES if "dex" in (spec.options or {}) else [None]:
                     fields = {"user": user, "coin": coin, "dex": dex, "interval": "1m" if kind == "candle" else None}
                     yield {"type": kind, **{name: value for name, value in fields.items() if value is not None}}
     yield {"type": "l2Book", "coin": "BTC", "fast": True}
@@ -95,7 +100,7 @@ def test_the_frames_of_every_subscription_type_parse() -> None:
 @pytest.mark.timeout(900)
 async def test_an_hour_of_frames_on_a_real_socket_parses() -> None:
     inspector = Inspector()
-    async with running(market(1_000, 8), ROOMY, warmup_blocks=60) as server:
+    async with running(market(2_000, 8), ROOMY, warmup_blocks=60) as server:
         simulator = server.simulator
         async with connect(server.ws_url, max_queue=None, max_size=None, ping_interval=None) as socket:
             for wanted in wanted_by(simulator.market.exchange, whales(simulator)):

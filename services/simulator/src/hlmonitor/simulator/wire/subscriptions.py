@@ -67,7 +67,7 @@ class Subscription:
         return {"type": self.type, **{k: v for k, v in named.items() if v is not None}, **dict(self.options)}
 
 
-class _Coin(Enum):
+class CoinKind(Enum):
     """Which coins a type takes."""
 
     NONE = "none"
@@ -76,7 +76,7 @@ class _Coin(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Option:
+class OptionSpec:
     """A field with a default, for which null stands too."""
 
     default: Option
@@ -85,12 +85,12 @@ class _Option:
 
 
 @dataclass(frozen=True, slots=True)
-class _Spec:
+class Spec:
     """What a subscription type needs and knows."""
 
     user: bool = False
-    coin: _Coin = _Coin.NONE
-    options: Mapping[str, _Option] | None = None
+    coin: CoinKind = CoinKind.NONE
+    options: Mapping[str, OptionSpec] | None = None
 
 
 def _is_bool(_: Universe, value: object) -> bool:
@@ -117,44 +117,44 @@ def _is_mantissa(_: Universe, value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value in _MANTISSAS
 
 
-_USER: Final = _Spec(user=True)
-_USER_ON_DEX: Final = _Spec(user=True, options={"dex": _Option(MAIN_DEX, _is_dex)})
-_COIN: Final = _Spec(coin=_Coin.ANY)
+_USER: Final = Spec(user=True)
+_USER_ON_DEX: Final = Spec(user=True, options={"dex": OptionSpec(MAIN_DEX, _is_dex)})
+_COIN: Final = Spec(coin=CoinKind.ANY)
 
-SPECS: Final[Mapping[str, _Spec]] = {
-    "allMids": _Spec(options={"dex": _Option(None, _is_dex)}),
+SPECS: Final[Mapping[str, Spec]] = {
+    "allMids": Spec(options={"dex": OptionSpec(None, _is_dex)}),
     "notification": _USER,
     "webData3": _USER,
     "twapStates": _USER_ON_DEX,
     "clearinghouseState": _USER_ON_DEX,
-    "openOrders": _Spec(user=True, options={"dex": _Option(MAIN_DEX, _is_dex_or_all)}),
-    "candle": _Spec(coin=_Coin.ANY, options={"interval": _Option(None, _is_interval, is_optional=False)}),
-    "l2Book": _Spec(
-        coin=_Coin.ANY,
+    "openOrders": Spec(user=True, options={"dex": OptionSpec(MAIN_DEX, _is_dex_or_all)}),
+    "candle": Spec(coin=CoinKind.ANY, options={"interval": OptionSpec(None, _is_interval, is_optional=False)}),
+    "l2Book": Spec(
+        coin=CoinKind.ANY,
         options={
-            "nSigFigs": _Option(None, _is_sig_figs),
-            "mantissa": _Option(None, _is_mantissa),
-            "fast": _Option(default=False, check=_is_bool),
+            "nSigFigs": OptionSpec(None, _is_sig_figs),
+            "mantissa": OptionSpec(None, _is_mantissa),
+            "fast": OptionSpec(default=False, check=_is_bool),
         },
     ),
     "trades": _COIN,
     "orderUpdates": _USER,
     "userEvents": _USER,
-    "userFills": _Spec(user=True, options={"aggregateByTime": _Option(default=False, check=_is_bool)}),
+    "userFills": Spec(user=True, options={"aggregateByTime": OptionSpec(default=False, check=_is_bool)}),
     "userFundings": _USER,
     "userNonFundingLedgerUpdates": _USER,
     "activeAssetCtx": _COIN,
-    "activeAssetData": _Spec(user=True, coin=_Coin.PERP),
+    "activeAssetData": Spec(user=True, coin=CoinKind.PERP),
     "userTwapSliceFills": _USER,
     "userTwapHistory": _USER,
     "bbo": _COIN,
-    "spotState": _Spec(user=True, options={"ignorePortfolioMargin": _Option(default=False, check=_is_bool)}),
+    "spotState": Spec(user=True, options={"ignorePortfolioMargin": OptionSpec(default=False, check=_is_bool)}),
     "allDexsClearinghouseState": _USER,
-    "allDexsAssetCtxs": _Spec(),
-    "outcomeMetaUpdates": _Spec(),
-    "fastAssetCtxs": _Spec(),
-    "assetCtxs": _Spec(options={"dex": _Option(MAIN_DEX, _is_dex)}),
-    "spotAssetCtxs": _Spec(),
+    "allDexsAssetCtxs": Spec(),
+    "outcomeMetaUpdates": Spec(),
+    "fastAssetCtxs": Spec(),
+    "assetCtxs": Spec(options={"dex": OptionSpec(MAIN_DEX, _is_dex)}),
+    "spotAssetCtxs": Spec(),
     "userHistoricalOrders": _USER,
 }
 """Every type that the public host serves: the documented 24, and the three that work besides (facts 1.7)."""
@@ -169,7 +169,7 @@ def normalise(wanted: Mapping[str, object], universe: Universe) -> Subscription:
     subscription = Subscription(
         str(kind),
         _user(wanted) if spec.user else None,
-        _coin(wanted, spec.coin, universe) if spec.coin is not _Coin.NONE else None,
+        _coin(wanted, spec.coin, universe) if spec.coin is not CoinKind.NONE else None,
         tuple((name, _option(wanted, name, option, universe)) for name, option in (spec.options or {}).items()),
     )
     if subscription.option("mantissa") is not None and subscription.option("nSigFigs") != _SIG_FIGS[-1]:
@@ -184,15 +184,15 @@ def _user(wanted: Mapping[str, object]) -> str:
     return user.lower()
 
 
-def _coin(wanted: Mapping[str, object], kind: _Coin, universe: Universe) -> str:
+def _coin(wanted: Mapping[str, object], kind: CoinKind, universe: Universe) -> str:
     coin = wanted.get("coin")
     instrument = universe.by_coin.get(coin) if isinstance(coin, str) else None
-    if instrument is None or (kind is _Coin.PERP and instrument.is_spot):
+    if instrument is None or (kind is CoinKind.PERP and instrument.is_spot):
         raise InvalidSubscriptionError("coin")
     return instrument.coin
 
 
-def _option(wanted: Mapping[str, object], name: str, option: _Option, universe: Universe) -> Option:
+def _option(wanted: Mapping[str, object], name: str, option: OptionSpec, universe: Universe) -> Option:
     value = wanted.get(name)
     if option.is_optional and (value is None or (value == MAIN_DEX and option.default is None)):
         return option.default
