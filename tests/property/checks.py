@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 from harness import ORDER_TIMEOUT_S, TWAP_FEED, Knowledge, World
 from market import Told
-from oracle import Execution, TrueOrder, half_even, pieces, signal_of, whole_signals
+from oracle import Execution, Fortune, TrueOrder, half_even, pieces, position_rate, signal_of, whole_signals
 
 from hlmonitor.domain.watch import WatchEntry
 from hlmonitor.v1 import events_pb2, storage_pb2
@@ -29,6 +29,8 @@ class Sent(NamedTuple):
     order: TrueOrder
     leg: str
     taken: tuple[Execution, ...]
+    fortune: Fortune
+    """What the wallet was known to own when it was decided."""
 
 
 def finish(world: World) -> None:
@@ -79,7 +81,8 @@ def signals_of(world: World) -> list[Sent]:
         (order,) = {id(order): order for order, _, _ in shares}.values()
         (leg,) = {leg for _, leg, _ in shares}
         executions = tuple(sorted((one for _, _, one in shares), key=lambda one: one.index))
-        sent.append(Sent(stored.number, msgspec.json.decode(stored.payload), order, leg, executions))
+        fortune = world.backed_by[stored.payload]
+        sent.append(Sent(stored.number, msgspec.json.decode(stored.payload), order, leg, executions, fortune))
     assert not taken, f"marks name signals that do not exist: {list(taken)}"
     return sent
 
@@ -98,6 +101,10 @@ def _check_content(signal: Sent) -> None:
     head = f"{signal.order.address}:{signal.order.coin}:{says['oid']}:{signal.leg}:{first.time_ms}-"
     assert re.fullmatch(re.escape(head) + tail, says["id"]), says["id"]
     assert says["number"] == signal.number
+    rate = position_rate(signal.fortune, signal.order.coin, Fraction(says["notional_usd"]))
+    assert (says["position_rate"] and Fraction(says["position_rate"])) == rate, f"{signal.fortune} backs {says}"
+    word = None if rate is None else "Small" if rate < 5 else "Medium" if rate < 20 else "Large"
+    assert says["position_size"] == word
     if not any(one.dir == "Teleported" for one in signal.order.executions):
         assert says["kind"] == signal.order.kind
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 from harness import FILL_FEED, TWAP_FEED, World
 from hypothesis import strategies as st
-from strategies import Draw
+from strategies import Draw, fortunes
 
 from hlmonitor.domain.addresses import Address
 
@@ -55,10 +55,15 @@ def _removed(world: World, draw: Draw) -> None:
     world.watch(entry)
 
 
+def _told_what_it_owns(world: World, draw: Draw) -> None:
+    world.own(_address(world, draw), draw(fortunes))
+
+
 CALM: dict[str, Happening] = {
     "nothing": lambda _, __: None,
     "told again": _again,
     "replayed": lambda world, draw: _again(world, draw, replayed=True),
+    "told what it owns": _told_what_it_owns,
     "frozen": lambda world, _: world.freeze(),
     "committed": _commit,
     "published": lambda world, _: world.publish(),

@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from aggregates import FixedMarkets
 from market import START_MS, Market, Told
-from oracle import Execution, Status, TrueOrder, decimal_text
+from oracle import Execution, Fortune, Status, TrueOrder, decimal_text
 from stored import Stored
 
 from hlmonitor.aggregator.core.acks import AckLedger
@@ -74,6 +75,10 @@ class World:
     streams: dict[Address, Stream] = field(default_factory=lambda: defaultdict(Stream))
     forgotten: set[int] = field(default_factory=set)
     """Orders whose finished fills the owner was not told of."""
+    fortunes: dict[str, Fortune] = field(default_factory=lambda: defaultdict(Fortune))
+    """What the partition was told that each wallet owns."""
+    backed_by: dict[bytes, Fortune] = field(default_factory=dict)
+    """What the wallet owned when a signal was decided, by the signal's payload."""
     least_timeouts_s: dict[Address, float] = field(default_factory=dict)
     """The shortest order timeout that each wallet ever had."""
 
@@ -104,6 +109,21 @@ class World:
         self.entries[entry.address] = entry
         self._note_timeouts()
         self.partition.watch(self.entries, self.now)
+
+    def own(self, address: Address, part: Fortune) -> None:
+        """The venue tells a part of what a wallet owns."""
+        snapshot = events_pb2.AccountSnapshot(address=address, abstraction=part.mode)
+        if part.values is not None:
+            dexes = [
+                events_pb2.DexState(dex=dex, account_value=decimal_text(value)) for dex, value in part.values.items()
+            ]
+            snapshot.perps.CopyFrom(events_pb2.AccountSnapshot.Perps(dexes=dexes))
+        if part.balances is not None:
+            balances = [
+                events_pb2.SpotBalance(coin=coin, total=decimal_text(owned)) for coin, owned in part.balances.items()
+            ]
+            snapshot.spot.CopyFrom(events_pb2.AccountSnapshot.Spot(balances=balances))
+        self._send(events_pb2.Event(account_snapshot=snapshot), 0)
 
     def gap(self, address: Address, feed: events_pb2.Feed.ValueType, from_ms: int) -> None:
         """The gateway lost sight of a feed."""
@@ -149,6 +169,8 @@ class World:
         if committed and batch:
             self.stored.apply(batch.message)
         self.stored.acquire()
+        # What a wallet owns is told again, and of no consequence for what was decided.
+        self.fortunes.clear()
         self.partition = self._new_partition()
         restorer = Restorer(self.partition, self.now)
         for item in self.stored.load(is_recent=self._is_recent):
@@ -167,6 +189,7 @@ class World:
         while self.now_s < end_s:
             self.now_s = min(self.now_s + step_s, end_s)
             self.partition.tick(self.now)
+            self._note_decisions()
             self.partition.sweep(self.now)
             self.serve()
 
@@ -213,8 +236,28 @@ class World:
             partition.gap(value, self.now)
         elif isinstance(value, events_pb2.CaughtUp):
             partition.caught_up(value)
+        elif isinstance(value, events_pb2.AccountSnapshot):
+            partition.snapshot(value, received_at_ms)
+            self._learn_fortune(value)
+        self._note_decisions()
         assert partition.is_watched(address)
         gateway.ledger.receive(seq, partition.outbox.needs_batch)
+
+    def _learn_fortune(self, told: events_pb2.AccountSnapshot) -> None:
+        known = self.fortunes[told.address]
+        values, balances = known.values, known.balances
+        if told.HasField("perps"):
+            # Dexes that a frame lacks are kept, as they were.
+            values = {**(values or {}), **{dex.dex: Fraction(dex.account_value) for dex in told.perps.dexes}}
+        if told.HasField("spot"):
+            balances = {row.coin: Fraction(row.total) for row in told.spot.balances}
+        self.fortunes[told.address] = Fortune(values, balances, told.abstraction)
+
+    def _note_decisions(self) -> None:
+        """Keep what the wallet was known to own when each signal was decided that is not committed yet."""
+        for draft in self.partition.outbox._units.values():
+            for row in draft.signals:
+                self.backed_by.setdefault(row.payload, self.fortunes[row.address])
 
     def _acknowledge(self) -> None:
         for gateway in self.gateways:

@@ -3,7 +3,7 @@
 It shares no code with what it judges, and nothing here is fast.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from fractions import Fraction
@@ -170,3 +170,38 @@ def whole_signals(order: TrueOrder, watch_from_ms: int) -> Iterator[tuple[str, l
         mine = [execution for execution in counted if leg in pieces(order.coin, execution)]
         if mine:
             yield leg, mine
+
+
+@dataclass(frozen=True)
+class Fortune:
+    """What a wallet owns, as it was last told: each part whole, or not at all."""
+
+    values: Mapping[str, Fraction] | None = None
+    """Account value per perp dex, in the dex' collateral."""
+    balances: Mapping[str, Fraction] | None = None
+    mode: str = "default"
+
+
+COLLATERAL = {"": "USDC", "xyz": "USDC", "flx": "USDH"}
+PRICES = {"USDC": Fraction(1), "USDH": Fraction(1), "HYPE": Fraction(25)}
+
+
+def position_rate(fortune: Fortune, coin: str, notional: Fraction) -> Fraction | None:
+    """Percent of what backs a trade, rounded; None when it is not known or not above zero (§6.3, facts 4.3)."""
+    values, balances = fortune.values or {}, fortune.balances
+    dex = coin.split(":", maxsplit=1)[0] if ":" in coin else ""
+    everything = sum((PRICES.get(token, Fraction(0)) * owned for token, owned in (balances or {}).items()), Fraction(0))
+    margins = sum((PRICES[COLLATERAL[name]] * value for name, value in values.items()), Fraction(0))
+    if fortune.mode == "portfolioMargin" or (is_spot(coin) and fortune.mode == "unifiedAccount"):
+        backing = None if balances is None else everything + margins
+    elif is_spot(coin):
+        backing = None if balances is None else everything
+    elif dex not in values:
+        backing = None
+    elif fortune.mode == "unifiedAccount":
+        token = COLLATERAL[dex]
+        shared = sum((value for name, value in values.items() if COLLATERAL[name] == token), Fraction(0))
+        backing = None if balances is None else balances.get(token, Fraction(0)) + shared
+    else:
+        backing = values[dex]
+    return None if backing is None or backing <= 0 else half_even(100 * notional / backing, RATE_DECIMALS)

@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 from harness import World
 from hypothesis import strategies as st
 from market import START_MS, SYSTEM_DIRS, Market
-from oracle import TrueOrder, is_spot
+from oracle import Fortune, TrueOrder, is_spot
 
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.watch import WatchEntry
@@ -23,12 +23,22 @@ class Draw(Protocol):
 
 
 WALLETS = (Address("0x" + "ab" * 20), Address("0x" + "0c" * 20))
-COINS = ("BTC", "@107", "PURR/USDC", "xyz:CL", "#330")
-ENDS = (
-    "filled", "canceled", "reduceOnlyCanceled", "marginCanceled", "siblingFilledCanceled", "liquidatedCanceled",
-    "scheduledCancel", "iocCancelRejected", "vanished",
+COINS = ("BTC", "@107", "PURR/USDC", "xyz:CL", "flx:CL", "#330")
+CANCELS = (
+    "canceled", "marginCanceled", "vaultWithdrawalCanceled", "openInterestCapCanceled", "selfTradeCanceled",
+    "reduceOnlyCanceled", "siblingFilledCanceled", "delistedCanceled", "liquidatedCanceled", "outcomeSettledCanceled",
+    "scheduledCancel", "internalCancel",
 )  # fmt: skip
-REFUSALS = ("rejected", "tickRejected", "perpMarginRejected", "badAloPxRejected", "canceled", "vanished")
+REJECTS = (
+    "rejected", "tickRejected", "minTradeNtlRejected", "minTradeSpotNtlRejected", "perpMarginRejected",
+    "reduceOnlyRejected", "badAloPxRejected", "iocCancelRejected", "badTriggerPxRejected",
+    "marketOrderNoLiquidityRejected", "positionIncreaseAtOpenInterestCapRejected",
+    "positionFlipAtOpenInterestCapRejected", "tooAggressiveAtOpenInterestCapRejected", "openInterestIncreaseRejected",
+    "insufficientSpotBalanceRejected", "oracleRejected", "perpMaxPositionRejected", "tooManyOpenOrdersRejected",
+)  # fmt: skip
+ENDS = ("filled", "filled", *CANCELS, "iocCancelRejected", "marketOrderNoLiquidityRejected", "vanished")
+"""How an order may end that filled, in part at least; the last text is one that nobody knows."""
+REFUSALS = (*REJECTS, *CANCELS, "vanished")
 TWAP_ENDS = ("finished", "terminated", "stopped", "error")
 
 usual = st.builds(lambda n, k: Fraction(n, 10**k), st.integers(1, 10**5), st.sampled_from((0, 1, 2, 5)))
@@ -37,6 +47,15 @@ amounts = st.one_of(usual, usual, usual, wide)
 fees = st.builds(lambda n: Fraction(n, 10**6), st.integers(-500, 10**6))
 profits = st.builds(lambda n: Fraction(n, 10**4), st.integers(-(10**6), 10**6))
 pauses_ms = st.sampled_from((0, 0, 0, 1, 7, 400, 3_000))
+
+
+values = st.one_of(st.just(Fraction(0)), usual, usual, usual.map(lambda value: -value))
+fortunes = st.builds(
+    Fortune,
+    values=st.none() | st.dictionaries(st.sampled_from(("", "xyz", "flx")), values),
+    balances=st.none() | st.dictionaries(st.sampled_from(("USDC", "USDH", "HYPE", "PURR")), usual),
+    mode=st.sampled_from(("default", "disabled", "unifiedAccount", "portfolioMargin", "later")),
+)
 
 
 def live(market: Market) -> list[TrueOrder]:
