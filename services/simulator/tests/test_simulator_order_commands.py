@@ -108,6 +108,8 @@ async def test_builders_scheduled_cancels_caps_and_system_cancels_can_be_scripte
         await client.control("order", order(B, "A", "1", px="66000"))
         await client.control("order", order(A, "B", "1", px="66000", builder=builder))
         assert (await client.info("userFills"))[0]["builderFee"] == "6.6"
+        assert await client.info("maxBuilderFee", builder=BUILDER) == 10
+        assert (await client.info("referral", user=BUILDER))["builderRewards"] == "6.6"
         assert "Required: $1000000" in await client.refused("schedule_cancel", {"address": A, "time": 2**50})
         await client.control("order", [order(B, "A", "20", px="66000"), order(A, "B", "20", px="66000")])
         await client.control("schedule_cancel", {"address": A, "time": 2**50})

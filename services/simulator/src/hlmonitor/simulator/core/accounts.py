@@ -104,8 +104,6 @@ class Account:
     """Trigger orders whose price has not come, by oid. They take no margin."""
     held_back: dict[int, Order] = field(default_factory=dict)
     """Children whose parent is not filled, by oid. Shown only under their parent."""
-    volume: Decimal = ZERO
-    """Notional traded so far: it widens the limit of open orders and allows scheduled cancels."""
     builders: dict[str, int] = field(default_factory=dict)
     """The most, in tenths of a basis point, that the wallet lets a builder take."""
     abstraction: Abstraction = Abstraction.DISABLED

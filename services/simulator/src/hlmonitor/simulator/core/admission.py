@@ -136,7 +136,7 @@ class Admission:
         count = len(account.open_orders) + len(account.waiting)
         if count < config.open_orders:
             return None
-        extra = int(account.volume // config.volume_per_open_order)
+        extra = int(self._state.ledger.of(order.address).traded_ntl // config.volume_per_open_order)
         limit = min(config.open_orders + extra, config.most_open_orders)
         return Status.TOO_MANY_OPEN_ORDERS_REJECTED if is_protected or count >= limit else None
 

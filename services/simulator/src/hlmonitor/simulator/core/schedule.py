@@ -36,7 +36,7 @@ class CancelSchedule:
             return
         if time_ms < self._state.now_ms + _LEAST_AHEAD_MS:
             raise RefusedError("Scheduled cancel time too early, must be at least 5 seconds from now.")
-        needed, traded = self._state.config.scheduled_cancel_volume, self._state.account(address).volume
+        needed, traded = self._state.config.scheduled_cancel_volume, self._state.ledger.of(address).traded_ntl
         if traded < needed:
             raise RefusedError(
                 "Cannot set scheduled cancel time until enough volume traded. "

@@ -126,7 +126,6 @@ class Settlement:
         state, dex = self._state, match.instrument.dex
         delta = match.sz * order.side.sign
         notional = match.px * match.sz
-        account.volume += notional
         fee = (notional * self._perp_rate(account, dex, crossed=crossed)).quantize(MICRO)
         builder_fee = self._builder_fee(order, notional, match.instrument.quote, MICRO)
         if builder_fee is not None:
@@ -165,7 +164,6 @@ class Settlement:
         base, quote = account.balance(instrument.base), account.balance(instrument.quote)
         start, notional = base.total, match.px * match.sz
         rate = self._spot_rate(instrument, crossed=crossed)
-        account.volume += notional
         pnl, builder_fee = ZERO, None
         if order.side is Side.BUY:
             paid_in = instrument.quote if instrument.is_outcome else instrument.base

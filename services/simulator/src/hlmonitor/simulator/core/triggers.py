@@ -50,7 +50,7 @@ class TriggerDesk:
     def run(self) -> None:
         """Wake everybody whose price has come. What that does to prices wakes others in the next block."""
         state = self._state
-        for coin, book in state.trigger_books.items():
+        for coin, book in list(state.trigger_books.items()):
             if not book:
                 continue
             for order in book.due(state.mark(coin)):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from hlmonitor.simulator.core.accounts import ZERO
 from hlmonitor.simulator.core.candles import Interval
+from hlmonitor.simulator.core.instruments import USDC
 from hlmonitor.simulator.wire.portfolio import portfolio
 from hlmonitor.simulator.wire.requests import fees as asked
 from hlmonitor.simulator.wire.rows import amount
@@ -93,6 +94,12 @@ def _portfolio(request: asked.Portfolio, exchange: Exchange) -> object:
     return portfolio(exchange, request.user.lower())
 
 
+@TOPIC.answers_to(asked.MaxBuilderFee)
+def _max_builder_fee(request: asked.MaxBuilderFee, exchange: Exchange) -> object:
+    account = exchange.state.accounts.get(request.user.lower())
+    return 0 if account is None else account.builders.get(request.builder.lower(), 0)
+
+
 @TOPIC.answers_to(asked.Referral)
 def _referral(request: asked.Referral, exchange: Exchange) -> object:
     volume = exchange.state.ledger.of(request.user.lower()).traded_ntl
@@ -102,7 +109,7 @@ def _referral(request: asked.Referral, exchange: Exchange) -> object:
         "cumVlm": amount(volume),
         "unclaimedRewards": "0.0",
         "claimedRewards": "0.0",
-        "builderRewards": "0.0",
+        "builderRewards": amount(exchange.state.builder_fees.get((request.user.lower(), USDC), ZERO)),
         "referrerState": {"stage": "needToCreateCode"}
         if ready
         else {"stage": "needToTrade", "data": {"required": amount(_REFERRER_VOLUME)}},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import ForUser
+from .base import Address, ForUser
 
 
 class UserFees(ForUser, frozen=True):
@@ -21,4 +21,10 @@ class Referral(ForUser, frozen=True):
     """Who referred an address, and what it earned by referring others."""
 
 
-FeeInfo = UserFees | UserRateLimit | Portfolio | Referral
+class MaxBuilderFee(ForUser, frozen=True):
+    """The most that an address lets a builder take, in tenths of a basis point."""
+
+    builder: Address
+
+
+FeeInfo = UserFees | UserRateLimit | Portfolio | Referral | MaxBuilderFee
