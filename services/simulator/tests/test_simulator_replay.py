@@ -310,6 +310,8 @@ def test_what_a_crash_left_unfinished_is_left_out(tmp_path: Path) -> None:
         (gzip.compress(run_line() + b'["in"]\n'), "line 2"),
         (gzip.compress(run_line()) + b"\0\0\0\0\0\0\0\0\0\0\0\0", "damaged"),
     ],
+    # The bytes hold the second in which they were compressed: two test processes would name them differently.
+    ids=["empty", "text", "another file", "no run", "another version", "a bad row", "a bad end"],
 )
 def test_a_file_that_cannot_be_replayed_says_why(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "a").write_bytes(content)
