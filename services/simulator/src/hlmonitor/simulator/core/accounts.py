@@ -109,6 +109,7 @@ class Account:
     abstraction: Abstraction = Abstraction.DISABLED
     staked: Decimal = ZERO
     keeps_dust: bool = False
+    abstracts_dexes: bool = False
 
     @property
     def is_unified(self) -> bool:

@@ -10,6 +10,7 @@ from .entry import OrderEntry
 from .events import Block
 from .funding import Funding
 from .instruments import MAIN_DEX
+from .lending import Lending
 from .leverage import LeverageDesk
 from .liquidation import Liquidator
 from .margin import Margin
@@ -24,6 +25,7 @@ from .state import ExchangeConfig, ExchangeState
 from .transfers import Transfers
 from .triggers import TriggerDesk
 from .twap import Twap, TwapDesk, TwapRequest
+from .unified import Unifier
 from .vault_netting import VaultNetting
 from .vault_payouts import VaultPayouts
 from .vaults import Vaults
@@ -58,6 +60,8 @@ class Exchange:
             self.state, self.margin, matcher, self.transfers, self.vaults, self._withdraw_all
         )
         self.vault_netting = VaultNetting(self.state, self.vaults)
+        self.unifier = Unifier(self.state, self.margin)
+        self.lending = Lending(self.state, self.margin)
         self.dust = DustConverter(self.state, self.margin, matcher)
         self._delister = Delister(self.state)
         open_all(self.outcomes, genesis_ms, self.state.oracle["BTC"])
@@ -75,6 +79,7 @@ class Exchange:
         self.triggers.run()
         self.twaps.run()
         self.funding.run()
+        self.unifier.run()
         self._liquidator.run()
         self.outcome_settler.run()
         self.vault_netting.run()
@@ -88,6 +93,8 @@ class Exchange:
         Raises:
             RefusedError: the venue would answer with an error instead of orders.
         """
+        for request in requests:
+            self.unifier.prepare(address, request)
         return self._entry.place(address, requests, grouping)
 
     def cancel(self, address: str, *names: int | str) -> int:

@@ -98,9 +98,16 @@ class Margin:
         return total
 
     def free(self, account: Account, dex: str) -> Decimal:
-        """Return the cross margin that new positions may take, isolated ones included."""
+        """Return the cross margin that new positions may take, isolated ones included.
+
+        A unified account's spot balance counts too: what it needs is moved at the end of the block.
+        """
         cross = Pool(account, dex)
-        return self.pool_value(cross) - self.initial(cross)
+        spare = self.pool_value(cross) - self.initial(cross)
+        if account.is_unified:
+            token = self._state.universe.collateral(dex)
+            spare += max(account.balance(token).total - self.hold(account, token), ZERO)
+        return spare
 
     def transferable(self, pool: Pool) -> Decimal:
         """Return what may leave a pool: it must keep the initial margin and a tenth of its notional."""
