@@ -93,8 +93,9 @@ class Exchange:
         Raises:
             RefusedError: the venue would answer with an error instead of orders.
         """
-        for request in requests:
-            self.unifier.prepare(address, request)
+        if self.state.account(address).abstracts_dexes:
+            for request in requests:
+                self.unifier.prepare(address, request)
         return self._entry.place(address, requests, grouping)
 
     def cancel(self, address: str, *names: int | str) -> int:

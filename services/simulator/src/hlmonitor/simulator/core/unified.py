@@ -78,7 +78,7 @@ class Unifier:
         there does not come: then the order is refused as usual.
         """
         account, instrument = self._state.account(address), self._state.universe.get(request.coin)
-        if not account.abstracts_dexes or instrument.is_spot or instrument.dex == MAIN_DEX:
+        if instrument.is_spot or instrument.dex == MAIN_DEX:
             return
         px = self._state.mark(request.coin) if request.px is None else request.px
         need = request.sz * px / self._margin.leverage(account, instrument) - self._margin.free(account, instrument.dex)

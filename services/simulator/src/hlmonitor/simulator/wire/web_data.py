@@ -30,6 +30,10 @@ def web_data_3(exchange: Exchange, user: str) -> dict[str, object]:
     }
     if account is not None and account.abstraction is not Abstraction.DEFAULT:
         user_state["abstraction"] = account.abstraction
+    if account is not None and account.abstracts_dexes:
+        user_state["dexAbstractionEnabled"] = True
+    if account is not None and account.keeps_dust:
+        user_state["optOutOfSpotDusting"] = True
     return {"userState": user_state, "perpDexStates": [_dex_state(exchange, dex, user) for dex in state.universe.dexes]}
 
 

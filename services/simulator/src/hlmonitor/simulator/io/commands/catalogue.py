@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from . import burst, faults, market, orders, server
+from . import accounts, burst, faults, market, orders, products, server
 
 if TYPE_CHECKING:
     from .base import MarketCommand, ServerCommand
@@ -24,6 +24,26 @@ COMMANDS: Final[dict[str, type[MarketCommand | ServerCommand]]] = {
     "oracle": market.OracleBody,
     "new_dir": market.NewDirBody,
     "burst": burst.BurstBody,
+    "withdraw_usdc": accounts.WithdrawUsdcBody,
+    "send_usd": accounts.SendUsdBody,
+    "class_transfer": accounts.ClassTransferBody,
+    "send_token": accounts.SendTokenBody,
+    "send_asset": accounts.SendAssetBody,
+    "sub_account": accounts.SubAccountBody,
+    "sub_account_transfer": accounts.SubAccountTransferBody,
+    "agent": accounts.AgentBody,
+    "stake": accounts.StakeBody,
+    "rewards": accounts.RewardsBody,
+    "genesis": accounts.GenesisBody,
+    "deploy_gas": accounts.DeployGasBody,
+    "borrow_lend": accounts.BorrowLendBody,
+    "abstraction": accounts.AbstractionBody,
+    "vault": products.VaultBody,
+    "vault_action": products.VaultActionBody,
+    "outcome": products.OutcomeBody,
+    "settle_outcome": products.SettleOutcomeBody,
+    "delist": products.DelistBody,
+    "convert_dust": products.ConvertDustBody,
     "disconnect": server.DisconnectBody,
     "half_open": server.HalfOpenBody,
     "say": server.SayBody,

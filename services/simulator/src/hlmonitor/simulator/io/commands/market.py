@@ -29,7 +29,7 @@ class DepositBody(MarketCommand, frozen=True):
             raise BadInputError("amount: must be a number")
         if exchange.state.universe.dex(self.dex) is None:
             raise BadInputError(f"dex: {self.dex!r} is not listed by perpDexs")
-        if self.token is not None and self.token not in exchange.state.universe.token_by_index:
+        if self.token is not None and all(token.index != self.token for token in exchange.state.universe.tokens):
             raise BadInputError(f"token: {self.token} is not a token index of spotMeta")
 
     def run(self, exchange: Exchange) -> dict[str, object]:

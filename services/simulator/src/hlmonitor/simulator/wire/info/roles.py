@@ -39,9 +39,10 @@ def _user_abstraction(request: asked.UserAbstraction, exchange: Exchange) -> obj
 
 
 @TOPIC.answers_to(asked.UserDexAbstraction)
-def _user_dex_abstraction(_request: asked.UserDexAbstraction, _exchange: Exchange) -> object:
-    """Null: no wallet here ever said whether it should."""
-    return None
+def _user_dex_abstraction(request: asked.UserDexAbstraction, exchange: Exchange) -> object:
+    """Null for a wallet that never said whether it should."""
+    account = exchange.state.accounts.get(request.user.lower())
+    return True if account is not None and account.abstracts_dexes else None
 
 
 @TOPIC.answers_to(asked.SubAccounts)
