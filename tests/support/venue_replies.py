@@ -453,6 +453,8 @@ REPLIES: dict[str, object] = {
     "activeAssetData": ActiveAssetData,
     "webData2": WebData2,
     "referral": Referral,
+    "maxBuilderFee": Count,
+    "approvedBuilders": list[Address],
     "extraAgents": list[ExtraAgent],
     "userToMultiSigSigners": None,
     "delegatorSummary": DelegatorSummary,

@@ -5,6 +5,7 @@ import msgspec
 from venue_replies import REPLIES
 
 from hlmonitor.simulator.core.ledger_updates import CStakingTransfer, Deposit, LedgerUpdate
+from hlmonitor.simulator.core.orders import Builder, OrderRequest, Side
 from hlmonitor.simulator.testing import Desk, wallet
 from hlmonitor.simulator.wire.info import Answerer
 from hlmonitor.simulator.wire.info.ledger import PAGE
@@ -161,3 +162,25 @@ def test_what_goes_into_a_vault_is_in_its_ledger_and_no_profit_of_it() -> None:
     assert {value for _, value in past["pnlHistory"]} == {"0.0"}
     assert (past["accountValueHistory"][0][1], past["accountValueHistory"][-1][1]) == ("0.0", "3900.0")
     assert ask(desk, "webData2", vault)["cumLedger"] == "3900.0"
+
+
+def test_builders_are_told_what_they_may_take_and_what_they_took() -> None:
+    desk, builder = desk_with_family()[0], wallet(0xB1)
+    desk.fund(B)
+    desk.block(lambda exchange: exchange.approve_builder(A, builder, 100))
+    assert (ask(desk, "maxBuilderFee", builder=builder), ask(desk, "maxBuilderFee", builder=B)) == (100, 0)
+    assert ask(desk, "approvedBuilders") == [builder]
+    desk.sell(B, "1", "60000")
+    buy = OrderRequest("BTC", Side.BUY, Decimal(1), Decimal(60_000), builder=Builder(builder, 100))
+    desk.send(A, buy)
+    assert ask(desk, "referral", builder)["builderRewards"] == "60.0"
+    assert ask(desk, "referral")["referrerState"] == {"stage": "needToCreateCode"}
+    assert ask(desk, "referral", builder)["referrerState"]["stage"] == "needToTrade"
+
+
+def test_caps_of_a_dex_are_listed_with_it() -> None:
+    desk = Desk()
+    desk.block(lambda exchange: exchange.set_open_interest_cap("xyz:CL", Decimal(5_000_000)))
+    dexes = Answerer(desk.exchange).answer(read_request(b'{"type":"perpDexs"}'))
+    assert isinstance(dexes, list)
+    assert dexes[1]["assetToStreamingOiCap"] == [("xyz:CL", "5000000.0")]

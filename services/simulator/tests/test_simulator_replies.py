@@ -52,6 +52,7 @@ FIELDS: dict[str, list[dict[str, object]]] = {
     "perpsAtOpenInterestCap": ON_DEX,
     "perpDexStatus": ON_DEX,
     "settledOutcome": [{"outcome": 0}, {"outcome": 999_999}],
+    "maxBuilderFee": [{"builder": NOBODY}],
     "vaultDetails": [{"vaultAddress": NOBODY}],
     "orderStatus": [{"oid": 1}, {"oid": "0x" + "0" * 32}],
     "userFills": [{}, {"aggregateByTime": True}],

@@ -52,17 +52,18 @@ def margin_table(table: MarginTable) -> dict[str, object]:
 
 def perp_dexs(exchange: Exchange) -> list[dict[str, object] | None]:
     """Write the list of dexes; the main one is null."""
-    return [_dex_row(dex) if dex.name else None for dex in exchange.state.universe.dexes]
+    return [_dex_row(exchange, dex) if dex.name else None for dex in exchange.state.universe.dexes]
 
 
-def _dex_row(dex: Dex) -> dict[str, object]:
+def _dex_row(exchange: Exchange, dex: Dex) -> dict[str, object]:
+    caps = exchange.state.caps
     return {
         "name": dex.name,
         "fullName": dex.full_name,
         "deployer": dex.deployer,
         "oracleUpdater": None,
         "feeRecipient": dex.deployer,
-        "assetToStreamingOiCap": [(i.coin, "100000000.0") for i in dex.instruments],
+        "assetToStreamingOiCap": [(i.coin, amount(caps[i.coin])) for i in dex.instruments if i.coin in caps],
         "subDeployers": [],
         "deployerFeeScale": "1.0",
         "lastDeployerFeeScaleChangeTime": "1970-01-01T00:00:00",

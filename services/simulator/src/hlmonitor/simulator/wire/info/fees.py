@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from hlmonitor.simulator.core.accounts import ZERO
-from hlmonitor.simulator.core.candles import Interval
+from hlmonitor.simulator.core.candles import DAY_MS, Interval
 from hlmonitor.simulator.core.instruments import USDC
 from hlmonitor.simulator.wire.portfolio import portfolio
 from hlmonitor.simulator.wire.requests import fees as asked
@@ -23,7 +23,6 @@ TOPIC = Topic()
 
 FREE_REQUESTS: Final = 10_000
 _DAYS: Final = 15
-_DAY_MS: Final = Interval.D1.end_of(0)
 _REFERRER_VOLUME: Final = Decimal(10_000)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -52,11 +51,11 @@ def _user_fees(request: asked.UserFees, exchange: Exchange) -> object:
 
 def _daily_volumes(exchange: Exchange, user: str) -> list[dict[str, object]]:
     """Write the volumes of the latest 15 days, oldest first, from the fills that are kept."""
-    today = exchange.state.now_ms // _DAY_MS
+    today = exchange.state.now_ms // DAY_MS
     crossed: defaultdict[int, Decimal] = defaultdict(Decimal)
     added: defaultdict[int, Decimal] = defaultdict(Decimal)
     for fill in reversed(exchange.state.ledger.of(user).fills):
-        day = fill.time // _DAY_MS
+        day = fill.time // DAY_MS
         if day <= today - _DAYS:
             break
         (crossed if fill.crossed else added)[day] += fill.px * fill.sz
@@ -65,7 +64,7 @@ def _daily_volumes(exchange: Exchange, user: str) -> list[dict[str, object]]:
             "date": (_EPOCH + timedelta(days=day)).date().isoformat(),
             "userCross": amount(crossed[day]),
             "userAdd": amount(added[day]),
-            "exchange": amount(_exchange_volume(exchange, day * _DAY_MS)),
+            "exchange": amount(_exchange_volume(exchange, day * DAY_MS)),
         }
         for day in range(today - _DAYS + 1, today + 1)
     ]
@@ -94,25 +93,33 @@ def _portfolio(request: asked.Portfolio, exchange: Exchange) -> object:
     return portfolio(exchange, request.user.lower())
 
 
-@TOPIC.answers_to(asked.MaxBuilderFee)
-def _max_builder_fee(request: asked.MaxBuilderFee, exchange: Exchange) -> object:
-    account = exchange.state.accounts.get(request.user.lower())
-    return 0 if account is None else account.builders.get(request.builder.lower(), 0)
-
-
 @TOPIC.answers_to(asked.Referral)
 def _referral(request: asked.Referral, exchange: Exchange) -> object:
-    volume = exchange.state.ledger.of(request.user.lower()).traded_ntl
+    """Only builders earn: what they charged is theirs, in dollars."""
+    user = request.user.lower()
+    volume = exchange.state.ledger.of(user).traded_ntl
     ready = volume >= _REFERRER_VOLUME
     return {
         "referredBy": None,
         "cumVlm": amount(volume),
         "unclaimedRewards": "0.0",
         "claimedRewards": "0.0",
-        "builderRewards": amount(exchange.state.builder_fees.get((request.user.lower(), USDC), ZERO)),
+        "builderRewards": amount(exchange.state.builder_fees.get((user, USDC), ZERO)),
         "referrerState": {"stage": "needToCreateCode"}
         if ready
         else {"stage": "needToTrade", "data": {"required": amount(_REFERRER_VOLUME)}},
         "rewardHistory": [],
         "tokenToState": [],
     }
+
+
+@TOPIC.answers_to(asked.MaxBuilderFee)
+def _max_builder_fee(request: asked.MaxBuilderFee, exchange: Exchange) -> object:
+    account = exchange.state.accounts.get(request.user.lower())
+    return 0 if account is None else account.builders.get(request.builder.lower(), 0)
+
+
+@TOPIC.answers_to(asked.ApprovedBuilders)
+def _approved_builders(request: asked.ApprovedBuilders, exchange: Exchange) -> object:
+    account = exchange.state.accounts.get(request.user.lower())
+    return [] if account is None else list(account.builders)

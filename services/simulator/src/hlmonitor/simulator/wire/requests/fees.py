@@ -27,4 +27,8 @@ class MaxBuilderFee(ForUser, frozen=True):
     builder: Address
 
 
-FeeInfo = UserFees | UserRateLimit | Portfolio | Referral | MaxBuilderFee
+class ApprovedBuilders(ForUser, frozen=True):
+    """The builders whom an address lets take a fee."""
+
+
+FeeInfo = UserFees | UserRateLimit | Portfolio | Referral | MaxBuilderFee | ApprovedBuilders
