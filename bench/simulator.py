@@ -194,11 +194,16 @@ def main() -> None:
     day.add_argument("--activity", default="0.01")
     wallets = kinds.add_parser("wallets")
     wallets.add_argument("--blocks", type=int, default=300)
-    given = vars(parser.parse_args())
-    kind = given.pop("kind")
-    say(f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} CPUs, {platform.platform()}")
-    say(f"load average {os.getloadavg()[0]:.1f}: {kind} {given}")
-    {"load": run_load, "day": run_day, "wallets": run_wallets}[kind](**given)
+    given = parser.parse_args()
+    say(f"CPython {platform.python_version()}, {os.cpu_count()} CPUs, {platform.platform()}")
+    say(f"load average {os.getloadavg()[0]:.1f}: {vars(given)}")
+    match given.kind:
+        case "load":
+            run_load(given.rate, given.wallets, given.seconds)
+        case "day":
+            run_day(given.block_ms, given.activity)
+        case _:
+            run_wallets(given.blocks)
 
 
 if __name__ == "__main__":

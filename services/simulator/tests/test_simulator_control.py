@@ -140,6 +140,7 @@ async def test_stats_and_wallets_describe_what_runs() -> None:
             "gambler",
             "swing",
             "cautious",
+            "isolated",
         }
         async with connect(server.ws_url, local_addr=("127.0.0.2", 0)):
             stats = (await http.get("stats")).json()

@@ -155,3 +155,9 @@ def test_a_cautious_wallet_shows_all_that_can_become_of_stops_and_profits() -> N
         update.status.value for update in updates
     }
     assert {update.order.is_position_tpsl for update in updates if update.status is Status.FILLED} == {True, False}
+
+
+def test_a_bet_on_isolated_margin_is_lost_alone() -> None:
+    market = market_of(PopulationConfig(whales=6, rate=Decimal(20), mix="isolated=1"))
+    dirs = {fill.dir for block in run(market, 400) for fill in block.fills}
+    assert dirs & {"Liquidated Isolated Long", "Liquidated Isolated Short"}
