@@ -28,7 +28,9 @@ def check_invariants(state: ExchangeState) -> None:
         bid, ask = book.best_px(Side.BUY), book.best_px(Side.SELL)
         assert bid is None or ask is None or bid < ask
     for dex, deposited in state.perp_deposits.items():
-        cash = sum(account.on(dex).raw_usd for account in state.accounts.values())
+        margins = [account.on(dex) for account in state.accounts.values()]
+        isolated = sum(p.raw_usd or Decimal(0) for margin in margins for p in margin.positions.values())
+        cash = sum(margin.raw_usd for margin in margins) + isolated
         assert cash + state.perp_fees.get(dex, 0) == deposited
     for token, deposited in state.token_deposits.items():
         owned = sum(account.balance(token).total for account in state.accounts.values())
