@@ -47,7 +47,10 @@ STYLES: Final[dict[str, tuple[type[Whale], tuple[str, ...]]]] = {
 }
 LIVELY: Final = "scalper=1,flipper=1,patient=1,spot=1,hip3=1,twap=1,gambler=1,swing=1,cautious=1,isolated=1"
 """Every kind of trader in equal numbers: few wallets show all that can happen."""
-NATURAL: Final = "dormant=670,swing=80,scalper=70,spot=50,patient=40,flipper=25,hip3=20,gambler=8,isolated=5,twap=6,cautious=25,maker=1"
+NATURAL: Final = (
+    "dormant=670,swing=80,scalper=70,spot=50,patient=40,flipper=25,hip3=20,gambler=8,isolated=5,twap=6"
+    ",cautious=25,maker=1"
+)
 """Most wallets sleep, few make the market."""
 _PRESETS: Final = {"lively": LIVELY, "natural": NATURAL}
 _PART: Final = re.compile(r"([a-z0-9]+)=([0-9]{1,6})")
