@@ -169,7 +169,7 @@ class World:
         if committed and batch:
             self.stored.apply(batch.message)
         self.stored.acquire()
-        # What a wallet owns is told again, and of no consequence for what was decided.
+        owned = dict(self.fortunes)
         self.fortunes.clear()
         self.partition = self._new_partition()
         restorer = Restorer(self.partition, self.now)
@@ -181,6 +181,8 @@ class World:
             gateway.ledger = AckLedger()
             for seq, event in gateway.window.items():
                 self._apply(gateway, seq, event)
+        for address, fortune in owned.items():
+            self.own(Address(address), fortune)
         self._acknowledge()
 
     def wait(self, seconds: float, step_s: float = 0.5) -> None:

@@ -50,11 +50,17 @@ pauses_ms = st.sampled_from((0, 0, 0, 1, 7, 400, 3_000))
 
 
 values = st.one_of(st.just(Fraction(0)), usual, usual, usual.map(lambda value: -value))
-fortunes = st.builds(
-    Fortune,
-    values=st.none() | st.dictionaries(st.sampled_from(("", "xyz", "flx")), values),
-    balances=st.none() | st.dictionaries(st.sampled_from(("USDC", "USDH", "HYPE", "PURR")), usual),
-    mode=st.sampled_from(("default", "disabled", "unifiedAccount", "portfolioMargin", "later")),
+whole_values = st.fixed_dictionaries({"": values, "xyz": values, "flx": values})
+whole_balances = st.fixed_dictionaries({"USDC": usual, "USDH": usual, "HYPE": usual, "PURR": usual})
+modes = st.sampled_from(("default", "disabled", "unifiedAccount", "unifiedAccount", "portfolioMargin", "later"))
+fortunes = st.one_of(
+    st.builds(Fortune, values=whole_values, balances=whole_balances, mode=modes),
+    st.builds(
+        Fortune,
+        values=st.none() | st.dictionaries(st.sampled_from(("", "xyz", "flx")), values),
+        balances=st.none() | st.dictionaries(st.sampled_from(("USDC", "USDH", "HYPE", "PURR")), usual),
+        mode=modes,
+    ),
 )
 
 
@@ -167,10 +173,13 @@ def watch_lists(draw: st.DrawFn) -> dict[Address, WatchEntry]:
 @st.composite
 def worlds(draw: st.DrawFn, of: st.SearchStrategy[Market]) -> World:
     """An aggregator that was told nothing yet, near the venue's time or behind it, with much memory or little."""
-    return World(
+    world = World(
         draw(of),
         draw(watch_lists()),
         lag_ms=draw(st.sampled_from((0, 120_000))),
         forgets=draw(st.booleans()),
         memory=draw(st.sampled_from((1, 4, 200_000))),
     )
+    for address in WALLETS:
+        world.own(address, draw(fortunes))
+    return world
