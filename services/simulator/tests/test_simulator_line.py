@@ -160,6 +160,13 @@ def test_of_several_faults_of_a_kind_the_worst_counts() -> None:
     assert len(faulty.release(200)) == 1
 
 
+def test_what_stands_but_does_nothing_does_not_change_how_late_a_frame_may_be() -> None:
+    faulty, board = line(), rule(Target(), reorder=1.0, reorder_ms=20)
+    for number in range(20):
+        faulty.push(trades(number), board, 0, TRADES)
+    assert len(faulty.release(20)) == 20
+
+
 def test_an_edit_sees_the_whole_frame_and_is_counted_when_it_changes_something() -> None:
     counts: Counter[str] = Counter()
     faulty = FaultyLine[Frame](random.Random(1), counts)

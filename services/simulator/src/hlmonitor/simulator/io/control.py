@@ -85,6 +85,7 @@ class ControlEndpoint:
         ledger = simulator.market.ledger
         own = {
             "connections": dict(Counter(connection.ip for connection in simulator.connections)),
+            "half_open": sum(connection.is_mute for connection in simulator.connections),
             "subscriptions": simulator.hub.listeners(),
             "orders": ledger.orders_total,
             "fills": ledger.fills_total,

@@ -73,10 +73,14 @@ class FaultBoard:
         """Return what meets a frame."""
         met = [effect for target, effect in self._frames if target.means(subject, channel, client, connection)]
         configs = [effect for effect in met if isinstance(effect, FaultConfig)]
-        if live or (subject is not None and self.standing.hits_everything):
+        if self._stands_for(subject, live=live):
             configs.append(self.standing)
         edits = [effect for effect in met if isinstance(effect, Edit)]
         return worst(configs) if configs else FaultConfig(), edits
+
+    def _stands_for(self, subject: Subject | None, *, live: bool) -> bool:
+        """Tell whether what is standing meets a frame. Where it changes nothing its times do not count either."""
+        return not self.standing.is_harmless if live else subject is not None and self.standing.hits_everything
 
     def request_faults(self, kind: str, user: str | None, coin: str | None, client: str) -> list[Rule]:
         """Return the rules that meet an `/info` request: faults of its reply, and edits."""

@@ -32,12 +32,12 @@ class FaultConfig:
     @property
     def is_harmless(self) -> bool:
         """Tell whether it changes nothing about single frames."""
-        return not (self.duplicate or self.reorder or self.split or self.hits_everything)
+        return not (self.duplicate or self.reorder or self.split or self.merge or self.hits_everything)
 
     @property
     def hits_everything(self) -> bool:
         """Tell whether more than increments are hit."""
-        return bool(self.merge or self.drop or self.truncate or self.delay_ms)
+        return bool(self.drop or self.truncate or self.delay_ms)
 
 
 def worst(configs: Iterable[FaultConfig]) -> FaultConfig:

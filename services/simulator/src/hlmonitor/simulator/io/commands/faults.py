@@ -188,7 +188,7 @@ class RefuseBody(ServerCommand, frozen=True):
 
 
 class ClearBody(ServerCommand, frozen=True):
-    """End one fault, or (without `id`) all of them: rules, what is standing, half-open connections."""
+    """End one fault, or (without `id`) all: rules, what is standing, half-open connections, new `dir` texts."""
 
     id: int | None = None
 
@@ -198,6 +198,7 @@ class ClearBody(ServerCommand, frozen=True):
             for connection in list(simulator.connections):
                 if connection.is_mute:
                     connection.abort("half_open")
+            simulator.market.exchange.state.new_dirs.clear()
         return {"cleared": simulator.faults.clear(self.id)}
 
 
