@@ -35,7 +35,7 @@ HOUR_MS = 3_600_000
 
 
 def market(block_ms: int, rate: int) -> MarketConfig:
-    return MarketConfig(ExchangeConfig(block_ms=block_ms), PopulationConfig(seed=7, rate=Decimal(rate)))
+    return MarketConfig(ExchangeConfig(block_ms=block_ms), PopulationConfig(seed=7, whales=10, rate=Decimal(rate)))
 
 
 def coins_for(spec: Spec) -> tuple[str | None, ...]:
@@ -100,7 +100,7 @@ def test_the_frames_of_every_subscription_type_parse() -> None:
 @pytest.mark.timeout(900)
 async def test_an_hour_of_frames_on_a_real_socket_parses() -> None:
     inspector = Inspector()
-    async with running(market(2_000, 8), ROOMY, warmup_blocks=60) as server:
+    async with running(market(5_000, 8), ROOMY, warmup_blocks=60) as server:
         simulator = server.simulator
         async with connect(server.ws_url, max_queue=None, max_size=None, ping_interval=None) as socket:
             for wanted in wanted_by(simulator.market.exchange, whales(simulator)):
