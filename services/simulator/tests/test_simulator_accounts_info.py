@@ -184,3 +184,10 @@ def test_caps_of_a_dex_are_listed_with_it() -> None:
     dexes = Answerer(desk.exchange).answer(read_request(b'{"type":"perpDexs"}'))
     assert isinstance(dexes, list)
     assert dexes[1]["assetToStreamingOiCap"] == [("xyz:CL", "5000000.0")]
+
+
+def test_whether_collateral_follows_orders_is_told_once_the_wallet_said_so() -> None:
+    desk, _ = desk_with_family()
+    assert ask(desk, "userDexAbstraction") is None
+    desk.exchange.state.account(A).abstracts_dexes = True
+    assert ask(desk, "userDexAbstraction") is True

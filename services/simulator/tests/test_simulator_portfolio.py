@@ -2,6 +2,8 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+from hlmonitor.simulator.core.flows import flow_of
+from hlmonitor.simulator.core.ledger_updates import ActivateDexAbstraction, LedgerUpdate
 from hlmonitor.simulator.core.orders import Side
 from hlmonitor.simulator.testing import GENESIS_MS, Desk, request, wallet
 from hlmonitor.simulator.wire.info import Answerer
@@ -134,3 +136,13 @@ def test_money_moved_between_spot_and_perps_changes_perps_alone() -> None:
     assert Decimal(past["day"]["accountValueHistory"][-1][1]) == 1_000_000
     assert [Decimal(value) for _, value in past["perpDay"]["accountValueHistory"][1:]] == [1_000_000, 999_700]
     assert {value for _, value in past["perpDay"]["pnlHistory"]} == {"0.0"}
+
+
+def test_collateral_that_follows_an_order_is_neither_gain_nor_gift() -> None:
+    desk = desk_with_money()
+    hypes = desk.exchange.state.universe.token_by_index[150].name
+    for token, perp, spot in (("USDC", 0, 0), (hypes, 50 * desk.exchange.state.mark("@107"), None)):
+        update = LedgerUpdate(A, 1, "0x", ActivateDexAbstraction("xyz", token, Decimal(50)))
+        flow = flow_of(update, desk.exchange.state)
+        assert (flow.total, flow.perp) == (0, perp)
+        assert flow.spot == (-perp if spot is None else spot)

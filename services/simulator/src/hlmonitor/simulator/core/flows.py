@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from .accounts import ZERO
+from .instruments import MAIN_DEX
 from .ledger_updates import (
     AccountClassTransfer,
     ActivateDexAbstraction,
@@ -92,7 +93,9 @@ def flow_of(update: LedgerUpdate, state: ExchangeState) -> Flow:  # noqa: C901, 
             return _tokens(state, token, -amount if is_deposit else amount)
         case BorrowLend(token, operation, amount):
             return _tokens(state, token, amount if operation in {"borrow", "withdraw"} else -amount)
-        case ActivateDexAbstraction() | Liquidation():
+        case ActivateDexAbstraction(_, token, amount):
+            return _followed(state, token, amount)
+        case Liquidation():
             return Flow()
         case _:
             assert_never(update.delta)
@@ -115,6 +118,14 @@ def _sent(sent: Send, me: str) -> Flow:
 def _tokens(state: ExchangeState, name: str, units: Decimal) -> Flow:
     token = next(token for token in state.universe.tokens if token.name == name)
     return Flow(ZERO, units * state.token_px(token.index), name, units)
+
+
+def _followed(state: ExchangeState, token: str, amount: Decimal) -> Flow:
+    """Return what followed an order to another dex: out of the main margin if it is of this token, else out of spot."""
+    if token == state.universe.token_by_index[state.universe.collateral(MAIN_DEX)].name:
+        return Flow()
+    left = _tokens(state, token, -amount)
+    return Flow(-left.spot, left.spot, token, left.units)
 
 
 def net_inflow(state: ExchangeState, address: str) -> Decimal:

@@ -78,4 +78,4 @@ def _web_data_2(request: asked.WebData2, exchange: Exchange) -> object:
         ],
         "spotState": spot_state(exchange, user),
         "spotAssetCtxs": listing.spot_contexts(exchange),
-    }
+    } | ({"optOutOfSpotDusting": True} if account is not None and account.keeps_dust else {})
