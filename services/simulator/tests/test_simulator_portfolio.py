@@ -141,8 +141,8 @@ def test_money_moved_between_spot_and_perps_changes_perps_alone() -> None:
 def test_collateral_that_follows_an_order_is_neither_gain_nor_gift() -> None:
     desk = desk_with_money()
     hypes = desk.exchange.state.universe.token_by_index[150].name
-    for token, perp, spot in (("USDC", 0, 0), (hypes, 50 * desk.exchange.state.mark("@107"), None)):
+    worth = 50 * desk.exchange.state.mark("@107")
+    for token, perp in (("USDC", Decimal(0)), (hypes, worth)):
         update = LedgerUpdate(A, 1, "0x", ActivateDexAbstraction("xyz", token, Decimal(50)))
         flow = flow_of(update, desk.exchange.state)
-        assert (flow.total, flow.perp) == (0, perp)
-        assert flow.spot == (-perp if spot is None else spot)
+        assert [flow.total, flow.perp, flow.spot] == [Decimal(0), perp, -perp]
