@@ -162,3 +162,21 @@ async def test_quiesce_ends_all_orders_so_that_everything_is_expected() -> None:
         fills = server.simulator.market.ledger.fills_total
         await post(http, "deposit", {"address": wallets[0], "amount": "1"})
         assert server.simulator.market.ledger.fills_total == fills
+
+
+async def test_isolated_margin_is_chosen_added_and_refused_in_words() -> None:
+    async with running() as server, control(server) as http:
+        for number in (1, 2):
+            await post(http, "deposit", {"address": wallet(number), "amount": "100000"})
+        chosen = {"address": wallet(1), "coin": "BTC", "leverage": 10, "isolated": True}
+        await post(http, "leverage", chosen)
+        await post(http, "order", {"address": wallet(2), "coin": "BTC", "side": "A", "sz": "1", "px": "66000"})
+        await post(http, "order", {"address": wallet(1), "coin": "BTC", "side": "B", "sz": "1"})
+        await post(http, "isolated_margin", {"address": wallet(1), "coin": "BTC", "amount": "500"})
+        refused = await http.post("isolated_margin", json={"address": wallet(2), "coin": "BTC", "amount": "5"})
+        assert refused.status_code == 400
+        assert "Must have isolated position" in refused.json()["error"]
+        switched = await http.post("leverage", json=chosen | {"isolated": False})
+        assert "Cannot switch leverage type" in switched.json()["error"]
+        held = server.simulator.market.exchange.state.account(wallet(1)).on("").positions["BTC"]
+        assert held.raw_usd == Decimal("-58929.7")

@@ -1,5 +1,6 @@
 from decimal import Decimal
 
+from hlmonitor.simulator.core.agents.unwinder import unwind
 from hlmonitor.simulator.core.events import Liquidation
 from hlmonitor.simulator.core.liquidation import LIQUIDATOR
 from hlmonitor.simulator.core.orders import ZERO_HASH, Status
@@ -154,3 +155,16 @@ def test_a_gap_of_one_block_never_hides_a_fallen_account() -> None:
     account = desk.exchange.state.account(A)
     assert not account.on("").positions
     assert desk.blocks[-1].time_ms == GENESIS_MS + BLOCK_MS * len(desk.blocks)
+
+
+def test_the_vault_sells_what_it_took_over_a_little_at_a_time() -> None:
+    desk = long_desk(2_200, "1")
+    crash(desk, "64300")
+    desk.buy(C, "5", "64300")
+    desk.block(lambda exchange: unwind(exchange, 0))
+    sold = desk.fills(LIQUIDATOR)[-1]
+    assert sold.dir == "Close Long"
+    assert Decimal(24_990) < sold.sz * sold.px <= 25_000
+    for _ in range(2):
+        desk.block(lambda exchange: unwind(exchange, 0))
+    assert desk.position(LIQUIDATOR) == 0

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from random import Random
 
 import pytest
 
 from hlmonitor.simulator.core.accounts import Position
 from hlmonitor.simulator.core.exchange import Exchange
 from hlmonitor.simulator.core.invariants import BrokenInvariantError, Invariants
+from hlmonitor.simulator.core.market import Market, MarketConfig
 from hlmonitor.simulator.core.orders import Side
 from hlmonitor.simulator.storm import Storm
 from hlmonitor.simulator.testing import Desk, wallet
@@ -143,3 +145,10 @@ def test_prices_finer_than_allowed_are_found() -> None:
     desk.buy(A, "0.5")
     with pytest.raises(BrokenInvariantError, match=r"a fill of 0\.5 at 66999\.55 is finer than allowed"):
         invariants.check(desk.blocks[-1])
+
+
+def test_a_market_ends_with_the_block_that_breaks_a_rule() -> None:
+    market = Market(MarketConfig(agents=False), Random, 1_700_000_000_000)
+    market.step(1_700_000_000_100, [lambda exchange: exchange.deposit(A, Decimal(1_000))])
+    with pytest.raises(BrokenInvariantError, match="token 0: wallets own"):
+        market.step(1_700_000_000_200, [move_cash_from_nowhere, lambda exchange: exchange.deposit(A, Decimal(1))])

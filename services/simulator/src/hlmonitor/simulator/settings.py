@@ -41,6 +41,7 @@ class SimulatorSettings(ServiceSettings):
     )
     warmup_blocks: int = Field(50, ge=0, description="blocks traded before the port opens, so that there is a past")
     twap_slice_ms: int = Field(30_000, ge=1, description="time between the slices of a TWAP that names none")
+    invariants: Literal["on", "off"] = Field("on", description="whether every block is checked for broken rules")
     ledger_limit: int = Field(1_000_000, ge=1_000, description="orders, and fills, kept of named wallets")
     snapshot_rows: int = Field(50, ge=0, le=2_000, description="rows in the first frame of a feed that has one")
 
@@ -92,6 +93,7 @@ class SimulatorSettings(ServiceSettings):
             population=PopulationConfig(self.seed, self.whales, self.rate, self.mix, self.activity),
             agents=self.agents == "on",
             ledger_limit=self.ledger_limit,
+            invariants=self.invariants == "on",
             listing=self.listing,
         )
 

@@ -126,12 +126,10 @@ class Invariants:
 
     def _money(self, block: Block) -> Iterator[str]:
         """Count the money of whoever the block touched; everybody's, when it does not add up."""
-        touched: dict[str, None] = dict.fromkeys(fill.address for fill in block.fills)
-        touched |= dict.fromkeys(paid.address for paid in block.fundings)
-        touched |= dict.fromkeys(update.address for update in block.ledger_updates)
-        touched |= dict.fromkeys(sorted(block.spot_changed))
-        touched[LIQUIDATOR] = None
-        for address in touched:
+        perps, wallets = self._touched(block)
+        for address, dex in perps:
+            self._count_cash(self._state.accounts[address], dex)
+        for address in wallets:
             account = self._state.accounts.get(address)
             if account is not None:
                 self._count(account)
@@ -139,15 +137,37 @@ class Invariants:
             self._count_all()
             yield from self._balances()
 
+    def _touched(self, block: Block) -> tuple[dict[tuple[str, str], None], dict[str, None]]:
+        """Return whose cash on which dex, and whose money altogether, the block may have moved."""
+        get = self._state.universe.get
+        perps = {(LIQUIDATOR, event_dex): None for event_dex in self._liquidated_on(block)}
+        perps |= {(paid.address, get(paid.coin).dex): None for paid in block.fundings}
+        wallets = dict.fromkeys(update.address for update in block.ledger_updates)
+        wallets |= dict.fromkeys(sorted(block.spot_changed))
+        for fill in block.fills:
+            instrument = get(fill.coin)
+            if instrument.is_spot:
+                wallets[fill.address] = None
+            else:
+                perps[fill.address, instrument.dex] = None
+        return perps, wallets
+
+    def _liquidated_on(self, block: Block) -> Iterator[str]:
+        for liquidation in block.liquidations:
+            yield from (self._state.universe.get(coin).dex for coin, _ in liquidation.positions[:1])
+
     def _count(self, account: Account) -> None:
-        for dex, margin in account.margin.items():
-            cash, key = margin.cash, (account.address, dex)
-            self._add(self._state.universe.collateral(dex), cash - self._cash.get(key, ZERO))
-            self._cash[key] = cash
+        for dex in account.margin:
+            self._count_cash(account, dex)
         for token, balance in account.spot.items():
             owned = (account.address, token)
             self._add(token, balance.total - self._tokens.get(owned, ZERO))
             self._tokens[owned] = balance.total
+
+    def _count_cash(self, account: Account, dex: str) -> None:
+        cash, key = account.on(dex).cash, (account.address, dex)
+        self._add(self._state.universe.collateral(dex), cash - self._cash.get(key, ZERO))
+        self._cash[key] = cash
 
     def _add(self, token: int, amount: Decimal) -> None:
         if amount:

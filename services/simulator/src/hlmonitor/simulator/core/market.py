@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .exchange import Exchange
+from .invariants import Invariants
 from .ledger import Ledger
 from .listings import Listing, universe_of
 from .population import Population, PopulationConfig
@@ -29,6 +30,8 @@ class MarketConfig:
     agents: bool = True
     ledger_limit: int = 1_000_000
     listing: Listing = Listing.DEFAULT
+    invariants: bool = True
+    """Whether each block is checked (see `invariants`); what breaks a rule ends the market."""
 
 
 class Market:
@@ -44,6 +47,7 @@ class Market:
             self.exchange.begin_block(genesis_ms)
             self.population.enter(self.exchange)
             self.exchange.end_block()
+        self._invariants = Invariants(self.exchange) if config.invariants else None
 
     @property
     def is_trading(self) -> bool:
@@ -51,13 +55,20 @@ class Market:
         return self._trading
 
     def step(self, now_ms: int, commands: Iterable[Command] = ()) -> Block:
-        """Make one block: commands first, then the agents' actions, then the exchange's own."""
+        """Make one block: commands first, then the agents' actions, then the exchange's own.
+
+        Raises:
+            BrokenInvariantError: the exchange broke a rule of its own.
+        """
         self.exchange.begin_block(now_ms)
         for command in commands:
             command(self.exchange)
         if self.population is not None and self._trading:
             self.population.step(self.exchange)
-        return self.exchange.end_block()
+        block = self.exchange.end_block()
+        if self._invariants is not None:
+            self._invariants.check(block)
+        return block
 
     def quiesce(self, exchange: Exchange) -> None:
         """Stop the agents; cancel every named wallet's orders and every TWAP. A command for `step`."""

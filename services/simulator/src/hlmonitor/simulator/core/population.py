@@ -13,6 +13,7 @@ from .agents.maker import Crowd, MarketMaker
 from .agents.mix import LIVELY, STYLES, deal, read_mix
 from .agents.prices import STEP_MS, PriceFeed
 from .agents.styles import Gambler
+from .agents.unwinder import UNWIND_MS, unwind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,6 +113,7 @@ class Population:
         now_ms = exchange.state.now_ms
         self._enter_house(now_ms)
         self._enter_whales(now_ms)
+        self._agenda.put(now_ms + UNWIND_MS, unwind)
 
     def _fund_house(self, exchange: Exchange, address: str) -> None:
         for dex in exchange.state.universe.dexes:
