@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from hlmonitor.simulator.core.exchange import Exchange
+from hlmonitor.simulator.core.invariants import Invariants
 from hlmonitor.simulator.core.ledger import Ledger
 from hlmonitor.simulator.core.listings import default_universe
 from hlmonitor.simulator.core.market import MarketConfig
@@ -36,12 +37,16 @@ def wallet(number: int) -> str:
 
 
 class Desk:
-    """An exchange driven by hand. Each call is a block of its own; `block` runs several actions in one."""
+    """An exchange driven by hand. Each call is a block of its own; `block` runs several actions in one.
 
-    def __init__(self, config: ExchangeConfig | None = None) -> None:
+    Unless not `checked`, all of the exchange's invariants are counted anew after every block.
+    """
+
+    def __init__(self, config: ExchangeConfig | None = None, *, checked: bool = True) -> None:
         self.ledger = Ledger()
         self.exchange = Exchange(default_universe(), config or ExchangeConfig(), self.ledger, GENESIS_MS)
         self.blocks: list[Block] = []
+        self._invariants = Invariants(self.exchange, full_every=1) if checked else None
 
     def block(self, *actions: Callable[[Exchange], object]) -> Block:
         """Make one block out of these actions."""
@@ -49,6 +54,8 @@ class Desk:
         for action in actions:
             action(self.exchange)
         self.blocks.append(self.exchange.end_block())
+        if self._invariants is not None:
+            self._invariants.check(self.blocks[-1])
         return self.blocks[-1]
 
     def fund(self, address: str, amount: int = 1_000_000, dex: str = "") -> str:
