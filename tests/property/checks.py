@@ -31,6 +31,8 @@ class Sent(NamedTuple):
     taken: tuple[Execution, ...]
     fortune: Fortune
     """What the wallet was known to own when it was decided."""
+    in_gap: bool
+    """A gap of the wallet was open when it was decided."""
 
 
 def finish(world: World) -> None:
@@ -82,7 +84,8 @@ def signals_of(world: World) -> list[Sent]:
         (leg,) = {leg for _, leg, _ in shares}
         executions = tuple(sorted((one for _, _, one in shares), key=lambda one: one.index))
         fortune = world.backed_by[stored.payload]
-        sent.append(Sent(stored.number, msgspec.json.decode(stored.payload), order, leg, executions, fortune))
+        in_gap = stored.payload in world.in_gaps
+        sent.append(Sent(stored.number, msgspec.json.decode(stored.payload), order, leg, executions, fortune, in_gap))
     assert not taken, f"marks name signals that do not exist: {list(taken)}"
     return sent
 
@@ -106,7 +109,7 @@ def _check_content(signal: Sent) -> None:
     word = None if rate is None else "Small" if rate < 5 else "Medium" if rate < 20 else "Large"
     assert says["position_size"] == word
     if not any(one.dir == "Teleported" for one in signal.order.executions):
-        assert says["kind"] == signal.order.kind
+        assert says["kind"] == _kind(signal.order, says["status"])
 
 
 def _check_oid(signal: Sent) -> None:
@@ -153,11 +156,17 @@ def _check_whole_orders(world: World, sent: list[Sent], settled_s: float) -> Non
 def _check_whole(signal: Sent, order: TrueOrder) -> None:
     says = {name: signal.says[name] for name in ("complete", "kind", "trigger", "status")}
     assert says == {
-        "complete": True,
-        "kind": order.kind,
+        "complete": not (order.is_system and signal.in_gap),
+        "kind": _kind(order, signal.says["status"]),
         "trigger": "system" if order.is_system else "status",
         "status": None if order.is_system or order.end is None else order.end.text,
     }, f"{says} of {order}"
+
+
+def _kind(order: TrueOrder, status: str | None) -> str:
+    """What a signal must say of its order, told under this status."""
+    end = order.end
+    return "unknown" if end and end.is_strange and end.text == status else order.kind
 
 
 def _check_row(world: World, signal: Sent) -> None:

@@ -79,6 +79,8 @@ class World:
     """What the partition was told that each wallet owns."""
     backed_by: dict[bytes, Fortune] = field(default_factory=dict)
     """What the wallet owned when a signal was decided, by the signal's payload."""
+    in_gaps: set[bytes] = field(default_factory=set)
+    """The payloads of signals that were decided while a gap of their wallet was open."""
     least_timeouts_s: dict[Address, float] = field(default_factory=dict)
     """The shortest order timeout that each wallet ever had."""
 
@@ -259,7 +261,10 @@ class World:
         """Keep what the wallet was known to own when each signal was decided that is not committed yet."""
         for draft in self.partition.outbox._units.values():
             for row in draft.signals:
-                self.backed_by.setdefault(row.payload, self.fortunes[row.address])
+                if row.payload not in self.backed_by:
+                    self.backed_by[row.payload] = self.fortunes[row.address]
+                    if self.partition.wallets[Address(row.address)].gaps:
+                        self.in_gaps.add(row.payload)
 
     def _acknowledge(self) -> None:
         for gateway in self.gateways:

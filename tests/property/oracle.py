@@ -46,8 +46,15 @@ class Status:
 
     @property
     def is_final(self) -> bool:
-        """It ends the order; texts that nobody knows do too."""
-        return self.text not in {"open", "triggered", "activated", "waitingForTrigger"}
+        """It ends the order; a text that nobody knows does if nothing remains."""
+        if self.text in {"open", "triggered", "activated", "waitingForTrigger"}:
+            return False
+        return not self.is_strange or self.remaining == 0
+
+    @property
+    def is_strange(self) -> bool:
+        """Nobody knows what it means."""
+        return self.text in {"vanished", "suspended"}
 
 
 @dataclass

@@ -110,7 +110,7 @@ def end(draw: Draw, market: Market, order: TrueOrder) -> None:
     else:
         text = draw(st.sampled_from(ENDS if order.executions else REFUSALS))
     remains = Fraction(0)
-    if not order.executions or text not in {"filled", "finished"}:
+    if not order.executions or text not in {"filled", "finished", "vanished"}:
         remains = draw(usual)
     market.say(order, text, remains)
 
@@ -136,7 +136,8 @@ def step(draw: Draw, market: Market) -> None:
     elif choice == 1:
         intervene(draw, market)
     elif choice == 2:
-        market.say(draw(st.sampled_from(orders)), draw(st.sampled_from(("open", "triggered"))), Fraction(1))
+        text = draw(st.sampled_from(("open", "triggered", "suspended")))
+        market.say(draw(st.sampled_from(orders)), text, Fraction(1))
     elif choice == 3:
         end(draw, market, place(draw, market))
     elif choice <= 6:

@@ -234,7 +234,9 @@ ENDS = Rule(
     title="An order ends",
     text=(
         "The signal comes when the order's terminal status is known and all its fills were seen: their sum is "
-        "the original size less the remaining. Which of them comes first, and how often, makes no difference."
+        "the original size less the remaining. Which of them comes first, and how often, makes no difference. "
+        "A status that nobody knows ends an order by its ending (`…Canceled`, `…Cancel`, `…Rejected`), or when "
+        "nothing remains; its signal is then of kind `unknown`."
     ),
     examples=(
         Example(
@@ -309,6 +311,25 @@ ENDS = Rule(
                 buys("1", dir="Teleported Long"),
                 Ended(status="vanished"),
                 Signal(leg="open", side="LONG", size="1", kind="unknown", also={"status": "vanished"}),
+            ),
+        ),
+        Example(
+            title="The venue invents a status, and something remains: that may be no end",
+            story=(
+                buys("0.4"),
+                Ended(status="suspended", left="0.6"),
+                Wait(60),
+                buys("0.6", was="0.4", tid=2),
+                FILLED,
+                Signal(leg="open", side="LONG", size="1", also={"status": "filled"}),
+            ),
+        ),
+        Example(
+            title="The venue invents a reason to cancel, which is an end by its ending",
+            story=(
+                buys("0.4"),
+                Ended(status="solarFlareCanceled", left="0.6"),
+                Signal(leg="open", side="LONG", size="0.4", also={"status": "solarFlareCanceled"}),
             ),
         ),
     ),
@@ -452,7 +473,7 @@ SYSTEM = Rule(
     text=(
         "Liquidation, auto-deleveraging, settlement, dust, netting of vaults and outcomes get no status: "
         "fills of one address, coin, order id and millisecond are one order, which is complete 1 s after its "
-        "last fill. Its `oid` is a negative number."
+        "last fill, unless a gap is open then: others may have been missed. Its `oid` is a negative number."
     ),
     examples=(
         Example(
@@ -852,7 +873,41 @@ GAPS = Rule(
                 Gap(),
                 sells("2", was="2", dir="Liquidated Cross Long"),
                 Wait(1.5),
-                Signal(leg="close", side="LONG", size="2", close_rate="1", trigger="system", kind="liquidation"),
+                Signal(
+                    leg="close",
+                    side="LONG",
+                    size="2",
+                    close_rate="1",
+                    complete=False,
+                    trigger="system",
+                    kind="liquidation",
+                ),
+            ),
+        ),
+        Example(
+            title="A liquidation that a wallet with timeout 0 is told at once may have more fills",
+            order_timeout_s=0,
+            story=(
+                sells("1", was="2", dir="Liquidated Cross Long"),
+                Signal(
+                    leg="close",
+                    side="LONG",
+                    size="1",
+                    close_rate="0.5",
+                    complete=False,
+                    trigger="system",
+                    kind="liquidation",
+                ),
+                sells("1", was="1", tid=2, dir="Liquidated Cross Long"),
+                Signal(
+                    leg="close",
+                    side="LONG",
+                    size="1",
+                    close_rate="1",
+                    complete=False,
+                    trigger="system",
+                    kind="liquidation",
+                ),
             ),
         ),
         Example(

@@ -75,9 +75,18 @@ def test_an_unknown_dir_is_not_taken_for_a_system_order() -> None:
     assert not order_of(changed(dir="Something New")).is_system
 
 
-def test_every_status_but_those_of_a_live_order_ends_it() -> None:
-    statuses = ("open", "triggered", "filled", "canceled", "marginCanceled", "rejected", "neverHeardOf")
-    assert [status for status in statuses if not is_terminal(status)] == ["open", "triggered"]
+def test_every_known_end_and_whatever_ends_like_one_is_terminal() -> None:
+    texts = ("filled", "canceled", "marginCanceled", "scheduledCancel", "rejected", "moonRejected", "terminated")
+    assert all(is_terminal(text, Decimal(1)) for text in texts)
+
+
+def test_a_live_order_is_not_at_its_end_even_if_nothing_remains() -> None:
+    assert not any(is_terminal(text, Decimal(0)) for text in ("open", "triggered", "activated"))
+
+
+def test_an_unknown_status_ends_an_order_of_which_nothing_remains() -> None:
+    assert is_terminal("neverHeardOf", Decimal(0))
+    assert not is_terminal("neverHeardOf", Decimal(1))
 
 
 def test_keys_of_stored_rows_stay_what_they_are() -> None:

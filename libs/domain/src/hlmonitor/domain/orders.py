@@ -46,7 +46,9 @@ _SYSTEM_DIRS = {
     "Negate Outcome": Kind.OUTCOME,
 }
 _OF_WALLETS = (Kind.ORDER, Kind.TWAP, Kind.UNKNOWN)
-_NOT_TERMINAL = {"open", "triggered", "activated", "waitingForTrigger"}
+_LIVE = {"open", "triggered", "activated", "waitingForTrigger"}
+_ENDS = {"filled", "rejected", "expired", "finished", "terminated", "stopped", "error"}
+_END_SUFFIXES = ("canceled", "cancel", "rejected")
 
 
 class OrderRef(msgspec.Struct, frozen=True):
@@ -129,9 +131,18 @@ def order_key(ref: OrderRef, leg: Leg) -> OrderKey:
     return OrderKey(_digest(f"{ref.address}|{ref.coin}|{ref.oid}|{leg.value}"))
 
 
-def is_terminal(status: str) -> bool:
-    """Every status but those of a live order or TWAP ends it; unknown ones too, as in the original."""
-    return status not in _NOT_TERMINAL
+def is_known_end(status: str) -> bool:
+    """Whether a status is one that ends an order or a TWAP: new ones are told by their endings (facts 3.1)."""
+    return status in _ENDS or status.lower().endswith(_END_SUFFIXES)
+
+
+def is_terminal(status: str, remaining: Decimal) -> bool:
+    """Whether an order with this status and remaining size gets no more fills.
+
+    A text that nobody knows ends an order of which nothing remains. While something does, the order may live on: taken
+    for dead, its first part would go out as the whole, and what comes later would have no end.
+    """
+    return is_known_end(status) or (status not in _LIVE and remaining <= 0)
 
 
 def _is_liquidated(fill: Fill) -> bool:

@@ -37,7 +37,13 @@ class Decider:
 
     def decide(self, wallet: Wallet, order: OrderState, now: Now) -> None:
         """Judge an order after something happened to it."""
-        verdict = judge(order, wallet.patience(self.patience), now.mono_s, paused=wallet.is_paused(now.mono_s))
+        verdict = judge(
+            order,
+            wallet.patience(self.patience),
+            now.mono_s,
+            paused=wallet.is_paused(now.mono_s),
+            has_gap=bool(wallet.gaps),
+        )
         if verdict.ask_backfill:
             self._ask_backfill(order)
         if verdict.trigger is not None:

@@ -127,7 +127,7 @@ class Partition:
         order = wallet.orders.get(identity)
         if order:
             order.order_time_ms = status.order_time_ms
-        if not is_terminal(status.status) or (order and order.status):
+        if not is_terminal(status.status, status.remaining_sz) or (order and order.status):
             return
         self.recall.status_taken_in(identity)
         if order is None:

@@ -77,7 +77,11 @@ class Recall:
     def about_status(self, wallet: Wallet, status: StatusInput, received_at_ms: int) -> Question | None:
         """What must be asked before this status may be taken in."""
         identity = order_id(status.ref)
-        if not is_terminal(status.status) or identity in wallet.orders or wallet.says_nothing(status):
+        if (
+            not is_terminal(status.status, status.remaining_sz)
+            or identity in wallet.orders
+            or wallet.says_nothing(status)
+        ):
             return None
         if self.resting.must_ask(identity):
             return Question(AskFor.REST, identity)

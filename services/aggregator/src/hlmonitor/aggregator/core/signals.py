@@ -15,7 +15,7 @@ from hlmonitor.aggregator.core.triggers import Trigger
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.decimals import PRICE_SCALE, RATE_SCALE, ZERO, product, quotient, rounded, total
 from hlmonitor.domain.fills import Leg, Part, is_spot
-from hlmonitor.domain.orders import Kind
+from hlmonitor.domain.orders import Kind, is_known_end
 from hlmonitor.domain.sizes import PositionSize, SizeBounds
 
 _ONE = Decimal(1)
@@ -120,7 +120,7 @@ def build_signal(
         size=size,
         price=price,
         timestamp=first[0].fill.time_ms,
-        kind=order.ref.kind,
+        kind=_kind(order),
         complete=decision.complete,
         coin=coin,
         oid=order.ref.oid,
@@ -151,6 +151,13 @@ def signal_id(order: OrderState, leg: Leg, first: HeldFill) -> str:
     fill = first.fill
     tail = str(fill.tid) if fill.tid else first.digest.hex()[:16]
     return f"{order.ref.address}:{order.ref.coin}:{order.ref.oid}:{leg.value}:{fill.time_ms}-{tail}"
+
+
+def _kind(order: OrderState) -> Kind:
+    """What the order was, as far as its fills and its end are of kinds that are known."""
+    if order.status and not is_known_end(order.status.status):
+        return Kind.UNKNOWN
+    return order.ref.kind
 
 
 def _close_rate(closed: Decimal, before: Decimal) -> Decimal | None:

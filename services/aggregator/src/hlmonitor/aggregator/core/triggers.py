@@ -49,13 +49,14 @@ class Verdict:
     """Monotonic time at which to judge again; None: at the next event only."""
 
 
-def judge(order: OrderState, patience: Patience, now_s: float, *, paused: bool) -> Verdict:
+def judge(order: OrderState, patience: Patience, now_s: float, *, paused: bool, has_gap: bool) -> Verdict:
     """Judge an order. While `paused` (its wallet catches up after a gap) no timer ends.
 
-    System fills and a timeout of 0 are never paused: nothing urgent waits.
+    System fills and a timeout of 0 are never paused: nothing urgent waits. But while its wallet `has_gap`, paused or
+    no longer, silence does not prove that all of a system order was seen.
     """
     if order.ref.is_system:
-        return _system(order, patience, now_s)
+        return _system(order, patience, now_s, has_gap=has_gap)
     if order.is_whole:
         return Verdict(Trigger.STATUS, complete=True, closes=True)
     rests_at_s = max(order.last_fill_at_s + patience.rest_after_s, now_s)
@@ -71,10 +72,11 @@ def judge(order: OrderState, patience: Patience, now_s: float, *, paused: bool) 
     return Verdict(look_again_s=_not_before(due_s, now_s))
 
 
-def _system(order: OrderState, patience: Patience, now_s: float) -> Verdict:
+def _system(order: OrderState, patience: Patience, now_s: float, *, has_gap: bool) -> Verdict:
     due_s = order.last_fill_at_s + patience.system_quiet_s
     if now_s >= due_s or patience.order_timeout_s == 0:
-        return Verdict(Trigger.SYSTEM, complete=True, closes=True)
+        # In a gap, or right at a fill's receipt, others may still be on their way.
+        return Verdict(Trigger.SYSTEM, complete=now_s >= due_s and not has_gap, closes=True)
     return Verdict(look_again_s=due_s)
 
 
