@@ -56,9 +56,11 @@ format: setup ## let ruff write the code's form
 # The same examples each time, so that a change is judged by what it changes; `make property` looks for new ones.
 HYPOTHESIS_SEED ?= 1
 
+WORKERS ?= 2
+
 .PHONY: test
-test: setup ## all tests, with real servers
-	@$(BIN)/pytest --hypothesis-seed=$(HYPOTHESIS_SEED)
+test: setup ## all tests, with real servers; WORKERS=1: one after the other
+	@$(BIN)/pytest --hypothesis-seed=$(HYPOTHESIS_SEED) --numprocesses $(WORKERS) --dist loadfile
 
 VENUE ?= simulator
 ARGS ?=

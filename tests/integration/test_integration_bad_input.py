@@ -80,7 +80,7 @@ async def test_an_unknown_status_ends_its_order(scene: Scene) -> None:
     scene.venue.rewrite_frame = lambda frame: frame.replace(b'"status":"filled"', b'"status":"vaporised"')
     signal = await scene.buy()
     scene.venue.rewrite_frame = lambda frame: frame
-    assert (signal["kind"], signal["status"], signal["complete"]) == ("order", "vaporised", True)
+    assert (signal["kind"], signal["status"], signal["complete"]) == ("unknown", "vaporised", True)
 
 
 @pytest.mark.parametrize(

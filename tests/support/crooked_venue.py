@@ -43,7 +43,9 @@ class CrookedVenue:
         """POST /info."""
         async with (
             aiohttp.ClientSession() as session,
-            session.post(f"{self.url}/info", data=await request.read()) as reply,
+            session.post(
+                f"{self.url}/info", data=await request.read(), headers={"Content-Type": request.content_type}
+            ) as reply,
         ):
             body = self.rewrite_reply(await reply.read())
             return web.Response(body=body, status=reply.status, content_type=reply.content_type)
