@@ -23,9 +23,10 @@ async def join(client: Client, member: Member, *, log: Log) -> AsyncIterator[Non
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        while not task.done():
+            # Once is not enough: the plain library's requests forget a cancellation that comes with the answer.
+            task.cancel()
+            await asyncio.wait({task}, timeout=HEARTBEAT_S)
         with suppress(NatsError, OSError, TimeoutError):
             async with asyncio.timeout(1.0):
                 await (await open_bucket(client, BUCKET)).delete(member.key)
