@@ -32,7 +32,7 @@ def test_the_scenario_of_the_manual_can_be_played() -> None:
 
 
 async def test_each_look_behind_the_curtain_is_answered() -> None:
-    paths = set(re.findall(r"`(/control/[a-z]+)", PAGE.split("## Look behind")[1].split("## Command it")[0]))
+    paths = set(re.findall(r"`(/control/[a-z]+)", PAGE.split("## Look behind")[1].split("\n## ")[0]))
     async with running(MarketConfig(), warmup_blocks=2) as server, httpx.AsyncClient(base_url=server.url) as http:
         for path in paths - {"/control/load"}:
             assert (await http.get(path)).status_code == 200, path
