@@ -1,4 +1,4 @@
-"""For tests: random wallets that do everything a wallet can do, on an exchange without agents.
+"""Random wallets that do everything a wallet can do, on an exchange without agents.
 
 Unlike the population it has no plan and little money, so that rare things happen all the time: rejections,
 self-trades, isolated flips, liquidations by book, by vault and by deleveraging, hours of funding.
@@ -44,7 +44,7 @@ class Storm:
         self.ledger = Ledger()
         self.exchange = Exchange(default_universe(), ExchangeConfig(), self.ledger, GENESIS_MS)
         self.seen: set[str] = set()
-        self._dice = random.Random(seed)  # noqa: S311 repeatable is what it must be
+        self._dice = random.Random(seed)
         self._wallets = [f"0x{number:040x}" for number in range(1, _WALLETS + 1)]
         self._now_ms = GENESIS_MS
         self._fair = {coin: self.exchange.state.oracle[coin] for coin in COINS}

@@ -5,13 +5,13 @@ from decimal import Decimal
 from random import Random
 
 import pytest
+from storm import Storm
 
 from hlmonitor.simulator.core.accounts import Position
 from hlmonitor.simulator.core.exchange import Exchange
 from hlmonitor.simulator.core.invariants import BrokenInvariantError, Invariants
 from hlmonitor.simulator.core.market import Market, MarketConfig
 from hlmonitor.simulator.core.orders import Side
-from hlmonitor.simulator.storm import Storm
 from hlmonitor.simulator.testing import Desk, wallet
 
 A, B = wallet(1), wallet(2)

@@ -1,12 +1,7 @@
-import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from decimal import Decimal
 
-import pytest
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from venue_client import client
 
 from hlmonitor.simulator.core.exchange import Exchange
 from hlmonitor.simulator.core.faults import FaultConfig
@@ -21,45 +16,8 @@ A, B = wallet(0xA), wallet(0xB)
 MIXED = "0x" + "Ab" * 20
 
 
-class Client:
-    """Sends JSON and reads frames, one after the other."""
-
-    def __init__(self, socket: ClientConnection) -> None:
-        self.socket = socket
-
-    async def send(self, value: object) -> None:
-        await self.socket.send(json.dumps(value))
-
-    async def receive(self) -> dict[str, object]:
-        frame = json.loads(await asyncio.wait_for(self.socket.recv(), 5))
-        assert isinstance(frame, dict)
-        return frame
-
-    async def expect(self, channel: str) -> object:
-        """Return the data of the next frame of a channel; skip others."""
-        while True:
-            frame = await self.receive()
-            if frame["channel"] == channel:
-                return frame.get("data")
-
-    async def subscribe(self, kind: str, **fields: object) -> dict[str, object]:
-        await self.send({"method": "subscribe", "subscription": {"type": kind, **fields}})
-        return await self.receive()
-
-    async def error(self) -> object:
-        frame = await self.receive()
-        assert frame["channel"] == "error"
-        return frame["data"]
-
-
-@asynccontextmanager
-async def client(server: Running, ip: str = "127.0.0.1") -> AsyncIterator[Client]:
-    async with connect(server.ws_url, local_addr=(ip, 0), ping_interval=None) as socket:
-        yield Client(socket)
-
-
-def limits(**values: int) -> ServerConfig:
-    return ServerConfig(limits=LimitConfig(**values))
+def one_user(release_ms: int = 1_000) -> ServerConfig:
+    return ServerConfig(limits=LimitConfig(users=1, user_release_ms=release_ms))
 
 
 def fund(exchange: Exchange) -> None:
@@ -79,7 +37,7 @@ async def trade(server: Running, sz: str = "1") -> None:
 
 
 async def test_an_acknowledgement_is_normalised() -> None:
-    async with running() as server, client(server) as me:
+    async with running() as server, client(server.ws_url) as me:
         wanted = {"type": "userFills", "user": MIXED, "colour": "red"}
         await me.send({"method": "subscribe", "subscription": wanted})
         echo = {"type": "userFills", "user": MIXED.lower(), "aggregateByTime": False}
@@ -93,31 +51,8 @@ async def test_an_acknowledgement_is_normalised() -> None:
         assert await me.expect("subscriptionResponse") == {"method": "unsubscribe", "subscription": echo}
 
 
-async def test_the_venues_error_texts() -> None:
-    async with running() as server, client(server) as me:
-        await me.subscribe("orderUpdates", user=A)
-        await me.send({"method": "subscribe", "subscription": {"type": "orderUpdates", "user": A, "x": 1}})
-        assert await me.error() == f'Already subscribed: {{"type":"orderUpdates","user":"{A}"}}'
-        await me.send({"method": "unsubscribe", "subscription": {"type": "userTwapHistory", "user": A}})
-        assert await me.error() == f'Already unsubscribed: {{"type":"userTwapHistory","user":"{A}"}}'
-        await me.send({"method": "subscribe", "subscription": {"type": "trades", "coin": "NOPE"}})
-        assert await me.error() == 'Invalid subscription {"type":"trades","coin":"NOPE"}'
-        await me.send({"method": "subscribe", "subscription": {"type": "userFills", "user": "0x12"}})
-        assert await me.error() == 'Invalid subscription {"type":"userFills","user":"0x12"}'
-        for text in (
-            '{"method":"subscribe","subscription":{"type":"webData2","user":"' + A + '"}}',
-            '{"method":"dance"}',
-            "not json",
-            "[]",
-        ):
-            await me.socket.send(text)
-            assert await me.error() == f"Error parsing JSON into valid websocket request: {text}"
-        await me.send({"method": "ping"})
-        assert await me.receive() == {"channel": "pong"}
-
-
 async def test_the_snapshot_flag_is_on_the_first_frame_only_and_absent_later() -> None:
-    async with running() as server, client(server) as me:
+    async with running() as server, client(server.ws_url) as me:
         await me.subscribe("userFills", user=A)
         await trade(server)
         frames = [await me.expect("userFills"), await me.expect("userFills")]
@@ -133,7 +68,7 @@ async def test_the_snapshot_flag_is_on_the_first_frame_only_and_absent_later() -
 
 
 async def test_order_updates_have_no_snapshot_and_name_no_user() -> None:
-    async with running() as server, client(server) as me:
+    async with running() as server, client(server.ws_url) as me:
         await trade(server)
         await me.subscribe("orderUpdates", user=A)
         await trade(server, "2")
@@ -147,7 +82,7 @@ async def test_order_updates_have_no_snapshot_and_name_no_user() -> None:
 
 
 async def test_trades_begin_with_an_unflagged_backfill() -> None:
-    async with running() as server, client(server) as me:
+    async with running() as server, client(server.ws_url) as me:
         await trade(server)
         await me.subscribe("trades", coin="BTC")
         backfill = await me.expect("trades")
@@ -160,7 +95,7 @@ async def test_trades_begin_with_an_unflagged_backfill() -> None:
 
 
 async def test_twap_slices_come_only_on_their_own_feed() -> None:
-    async with running() as server, client(server) as me:
+    async with running() as server, client(server.ws_url) as me:
         await me.subscribe("orderUpdates", user=A)
         for kind in ("userFills", "userTwapSliceFills", "userTwapHistory"):
             await me.subscribe(kind, user=A)
@@ -181,7 +116,7 @@ async def test_twap_slices_come_only_on_their_own_feed() -> None:
 
 
 async def test_account_states_come_at_once_and_again_without_a_change() -> None:
-    async with running(server=ServerConfig(feeds=FeedConfig(state_every_ms=20))) as server, client(server) as me:
+    async with running(server=ServerConfig(feeds=FeedConfig(state_every_ms=20))) as server, client(server.ws_url) as me:
         await trade(server)
         await me.subscribe("allDexsClearinghouseState", user=A)
         for _ in range(3):
@@ -199,7 +134,7 @@ async def test_account_states_come_at_once_and_again_without_a_change() -> None:
 
 
 async def test_user_events_carry_fills_on_channel_user() -> None:
-    async with running() as server, client(server) as me:
+    async with running() as server, client(server.ws_url) as me:
         await me.subscribe("userEvents", user=A)
         await trade(server)
         data = await me.expect("user")
@@ -207,45 +142,12 @@ async def test_user_events_carry_fills_on_channel_user() -> None:
         assert list(data) == ["fills"]
 
 
-async def test_a_connection_without_traffic_is_cut_without_a_close_frame() -> None:
-    async with running(server=ServerConfig(idle_ms=100)) as server, client(server) as me:
-        with pytest.raises(ConnectionClosed) as closed:
-            await me.receive()
-        assert closed.value.rcvd is None
-        assert server.simulator.stats.closed["idle"] == 1
-
-
-async def test_connections_are_limited_per_ip_at_the_upgrade() -> None:
-    async with running(server=limits(connections=1)) as server, client(server):
-        with pytest.raises(InvalidStatus) as refused:
-            await connect(server.ws_url)
-        assert refused.value.response.status_code == 429
-        async with client(server, "127.0.0.2") as other:
-            await other.send({"method": "ping"})
-            assert await other.receive() == {"channel": "pong"}
-        assert server.simulator.stats.violations["connections"] == 1
-
-
-async def test_new_connections_are_limited_per_minute() -> None:
-    async with running(server=limits(new_connections_per_minute=2)) as server:
-        for _ in range(2):
-            async with client(server):
-                pass
-        with pytest.raises(InvalidStatus):
-            await connect(server.ws_url)
-
-
-async def test_subscriptions_are_limited_over_all_connections_of_an_ip() -> None:
-    async with running(server=limits(subscriptions=2)) as server, client(server) as me, client(server) as twin:
-        await me.subscribe("trades", coin="BTC")
-        await twin.subscribe("trades", coin="ETH")
-        await me.send({"method": "subscribe", "subscription": {"type": "trades", "coin": "SOL"}})
-        assert await me.error() == "Cannot subscribe to more than 2 channels."
-        assert server.simulator.stats.violations["subscriptions"] == 1
-
-
 async def test_users_are_counted_once_per_ip_and_freed_by_unsubscribing() -> None:
-    async with running(server=limits(users=1)) as server, client(server) as me, client(server) as twin:
+    async with (
+        running(server=one_user()) as server,
+        client(server.ws_url) as me,
+        client(server.ws_url) as twin,
+    ):
         await me.subscribe("orderUpdates", user=A)
         assert (await twin.subscribe("orderUpdates", user=A))["channel"] == "subscriptionResponse"
         refused = await me.subscribe("orderUpdates", user=B)
@@ -257,44 +159,29 @@ async def test_users_are_counted_once_per_ip_and_freed_by_unsubscribing() -> Non
 
 
 async def test_closing_a_connection_frees_its_users_a_moment_later() -> None:
-    async with running(server=limits(users=1, user_release_ms=50)) as server, client(server) as me:
-        async with client(server) as gone:
+    async with (
+        running(server=one_user(50)) as server,
+        client(server.ws_url) as me,
+    ):
+        async with client(server.ws_url) as gone:
             await gone.subscribe("orderUpdates", user=A)
         while (reply := await me.subscribe("orderUpdates", user=B))["channel"] == "error":
             assert reply["data"] == "Cannot track more than 1 total users."
         assert server.simulator.stats.violations["users"] > 0
 
 
-async def test_messages_are_limited_per_minute_and_the_connection_stays() -> None:
-    async with running(server=limits(messages_per_minute=1)) as server, client(server) as me:
-        await me.send({"method": "ping"})
-        assert await me.receive() == {"channel": "pong"}
-        await me.send({"method": "ping"})
-        assert await me.error() == "Cannot send more than 1 messages per minute."
-
-
-async def test_posts_are_answered_and_limited_in_flight() -> None:
-    async with running(server=limits(inflight_posts=1)) as server, client(server) as me:
+async def test_a_post_is_answered_as_the_same_request_over_rest() -> None:
+    async with running() as server, client(server.ws_url) as me:
         call = {"type": "info", "payload": {"type": "userRole", "user": A}}
-        await me.socket.send([json.dumps({"method": "post", "id": 7, "request": call})])
-        await me.socket.send([json.dumps({"method": "post", "id": 8, "request": call})])
-        frames = [await me.receive(), await me.receive()]
+        await me.send({"method": "post", "id": 7, "request": call})
         reply = {"type": "info", "payload": {"type": "userRole", "data": {"role": "missing"}}}
-        assert {"channel": "error", "data": "too many pending post requests id=8"} in frames
-        assert {"channel": "post", "data": {"id": 7, "response": reply}} in frames
-
-
-async def test_posts_draw_on_the_rest_weight() -> None:
-    async with running(server=limits(rest_weight_per_minute=10)) as server, client(server) as me:
-        await me.send({"method": "post", "id": 1, "request": {"type": "info", "payload": {"type": "meta"}}})
-        data = await me.expect("post")
-        assert data == {"id": 1, "response": {"type": "error", "payload": "429 Too Many Requests"}}
+        assert await me.receive() == {"channel": "post", "data": {"id": 7, "response": reply}}
 
 
 async def test_statuses_can_come_before_fills() -> None:
     for first, status_first in (("userFills", False), ("orderUpdates", True)):
         config = ServerConfig(faults=FaultConfig(status_first=status_first))
-        async with running(server=config) as server, client(server) as me:
+        async with running(server=config) as server, client(server.ws_url) as me:
             await me.subscribe("orderUpdates", user=A)
             await me.subscribe("userFills", user=A)
             await me.expect("userFills")
@@ -304,7 +191,7 @@ async def test_statuses_can_come_before_fills() -> None:
 
 async def test_doubled_and_split_frames_lose_nothing() -> None:
     config = ServerConfig(faults=FaultConfig(duplicate=1.0, split=1.0, reorder=0.5, reorder_ms=20))
-    async with running(server=config) as server, client(server) as me:
+    async with running(server=config) as server, client(server.ws_url) as me:
         await me.subscribe("trades", coin="BTC")
         await me.subscribe("userFills", user=A)
         await me.expect("userFills")
