@@ -120,6 +120,19 @@ def test_add_writes_sql_and_kv(server: NatsServer, url: str, hlmon: Hlmon) -> No
     assert (changed.watch_from_ms, changed.priority, changed.label) == (entry.watch_from_ms, 5, "whale")
 
 
+def test_signals_may_start_before_the_watch(server: NatsServer, hlmon: Hlmon) -> None:
+    done = hlmon("watch", "add", ANNA, "--backfill-from", "2026-01-31T12:00")
+    assert done.stdout == f"{ANNA} is watched now\n"
+    entry = entries(server)[ANNA]
+    assert entry is not None
+    assert entry.backfill_from_ms == 1_769_860_800_000
+    assert entry.watch_from_ms > entry.backfill_from_ms
+    assert hlmon("watch", "add", ANNA, "--backfill-from", "2h").returncode == 0
+    changed = entries(server)[ANNA]
+    assert changed is not None
+    assert 0 <= changed.signals_from_ms - (entry.watch_from_ms - 7_200_000) < 60_000
+
+
 def test_remove_begins_the_grace_and_coming_back_within_it_changes_nothing(
     server: NatsServer, url: str, hlmon: Hlmon
 ) -> None:
@@ -169,6 +182,8 @@ def test_a_thousand_wallets_are_imported(server: NatsServer, hlmon: Hlmon) -> No
     [
         (("watch", "add", "0x12"), "hlmon: '0x12' is not an address"),
         (("watch", "add", ANNA, "--order-timeout", "soon"), "hlmon: --order-timeout: 'soon' is not a duration"),
+        (("watch", "add", ANNA, "--backfill-from", "soon"), "hlmon: --backfill-from: 'soon' is neither a time"),
+        (("watch", "add", ANNA, "--backfill-from", "2999-01-01"), "hlmon: --backfill-from: 2999-01-01 is not past"),
         (("watch", "import", "/nowhere"), "hlmon: /nowhere cannot be read"),
         (("signals", "tail", "--since", "yesterday"), "hlmon: --since: 'yesterday' is not a duration"),
     ],

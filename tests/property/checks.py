@@ -66,16 +66,14 @@ def signals_of(world: World) -> list[Sent]:
     taken: dict[tuple[str, int], list[tuple[TrueOrder, str, Execution]]] = defaultdict(list)
     truth = {_key(order, one): (order, one) for order in world.market.orders for one in order.executions}
     for row in world.stored.fills.values():
-        fill = events_pb2.Fill.FromString(row.fill)
-        order, execution = truth[
-            fill.address, fill.coin, fill.oid, fill.time_ms, fill.tid, Fraction(fill.start_position)
-        ]
-        entry = world.entries[next(key for key in world.entries if key == order.address)]
-        counts = execution.time_ms >= entry.watch_from_ms
-        assert row.uncounted != counts, "a fill counts from watch_from on"
+        order, execution = truth[_key_of(row)]
+        counts = is_counted(world, order, execution)
+        assert row.uncounted != counts, "a fill counts from where signals start, unless it came late"
+        if execution.time_ms >= _starts_ms(world, order) and not counts:
+            assert _has_late_gap(world, order, execution), f"{execution} came late, and nothing tells it"
         for leg, number in (("close", row.close_number), ("open", row.open_number)):
             if number:
-                assert counts, "a signal took a fill that is older than watch_from"
+                assert counts, "a signal took a fill that does not count"
                 taken[order.address, number].append((order, leg, execution))
     sent = []
     for stored in sorted(world.stored.signals.values(), key=lambda row: (row.address, row.number)):
@@ -123,9 +121,8 @@ def _check_each_fill_once(world: World, sent: list[Sent]) -> None:
     where = {(id(one), signal.leg): signal for signal in sent for one in signal.taken}
     assert len(where) == sum(len(signal.taken) for signal in sent), "a fill is in two signals of a leg"
     for order in world.market.orders:
-        watch_from_ms = _entry(world, order).watch_from_ms
         for execution in order.executions:
-            legs = pieces(order.coin, execution) if execution.time_ms >= watch_from_ms else {}
+            legs = pieces(order.coin, execution) if is_counted(world, order, execution) else {}
             for leg in legs:
                 assert (id(execution), leg) in where, f"no signal took the {leg} of {execution}"
             if len(legs) == 2:
@@ -137,7 +134,7 @@ def _check_whole_orders(world: World, sent: list[Sent], settled_s: float) -> Non
     """Orders that no timer could cut: exactly one signal per leg, whatever happened on the way."""
     for index, order in enumerate(world.market.orders):
         mine = [signal for signal in sent if signal.order is order]
-        expected = list(whole_signals(order, _entry(world, order).watch_from_ms))
+        expected = list(whole_signals(order, _starts_ms(world, order)))
         if not _is_whole(world, order, world.knowledge[index], settled_s):
             continue
         assert [(one.leg, list(one.taken)) for one in mine] == expected, f"{order} gave {mine}"
@@ -187,7 +184,7 @@ def _is_whole(world: World, order: TrueOrder, known: Knowledge, settled_s: float
     """Whether all was told so soon that no timer ran out before (told later, it may have been cut in partials)."""
     timeout_s = world.least_timeouts_s[_entry(world, order).address]
     times = list(known.executions.values())
-    if timeout_s == 0 or not times:
+    if timeout_s == 0 or not times or _may_be_late(world, order):
         return False
     if order.is_system:
         return max(times) - min(times) < QUIET_S
@@ -202,8 +199,37 @@ def _is_whole(world: World, order: TrueOrder, known: Knowledge, settled_s: float
 
 
 def _straddles(world: World, order: TrueOrder) -> bool:
-    watch_from_ms = _entry(world, order).watch_from_ms
-    return any(one.time_ms < watch_from_ms for one in order.executions)
+    return any(one.time_ms < _starts_ms(world, order) for one in order.executions)
+
+
+def is_counted(world: World, order: TrueOrder, one: Execution) -> bool:
+    """Whether signals tell of an execution: its wallet's had begun, and it did not come late (§6.9)."""
+    if one.time_ms < _starts_ms(world, order):
+        return False
+    known = world.knowledge[world.market.orders.index(order)]
+    if known.ages_s[one.index] > world.horizon_s:
+        return False
+    if world.age_s(one) <= world.horizon_s or not world.restarts:
+        return True
+    # It was in time when it was told first; an owner that had to hear of it again may have judged otherwise.
+    key = _key(order, one)
+    return not any(row.uncounted for row in world.stored.fills.values() if _key_of(row) == key)
+
+
+def _has_late_gap(world: World, order: TrueOrder, one: Execution) -> bool:
+    return any(
+        gap.state == "late" and gap.address == order.address and gap.from_ms <= one.time_ms <= gap.to_ms
+        for gap in world.stored.gaps
+    )
+
+
+def _may_be_late(world: World, order: TrueOrder) -> bool:
+    return any(world.age_s(one) > world.horizon_s for one in order.executions)
+
+
+def _starts_ms(world: World, order: TrueOrder) -> int:
+    entry = _entry(world, order)
+    return entry.watch_from_ms if entry.backfill_from_ms is None else entry.backfill_from_ms
 
 
 def _check_published(world: World) -> None:
@@ -220,6 +246,11 @@ def _entry(world: World, order: TrueOrder) -> WatchEntry:
 
 def _key(order: TrueOrder, one: Execution) -> tuple[str, str, int, int, int, Fraction]:
     return order.address, order.coin, one.oid, one.time_ms, one.tid, one.start
+
+
+def _key_of(row: storage_pb2.FillRow) -> tuple[str, str, int, int, int, Fraction]:
+    fill = events_pb2.Fill.FromString(row.fill)
+    return fill.address, fill.coin, fill.oid, fill.time_ms, fill.tid, Fraction(fill.start_position)
 
 
 def is_known(world: World, told: Told) -> bool:

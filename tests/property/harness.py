@@ -43,6 +43,8 @@ class Knowledge:
     """When the aggregator was told each thing of an order for the first time."""
 
     executions: dict[int, float] = field(default_factory=dict)
+    ages_s: dict[int, float] = field(default_factory=dict)
+    """How old each execution was then."""
     ended_s: float | None = None
 
 
@@ -63,6 +65,9 @@ class World:
     """How much later than the venue's our wall clock is."""
     forgets: bool = False
     """A new owner is not told of finished fills that are old."""
+    restarts: int = 0
+    horizon_s: float = 6 * 86_400.0
+    """What is older when it is told goes into no signal."""
     memory: int = MAX_FILLS
     """How many fills of finished orders a process remembers."""
     now_s: float = BIRTH_S
@@ -103,8 +108,13 @@ class World:
         known = self.knowledge[order]
         if isinstance(told.what, Execution):
             known.executions.setdefault(told.what.index, self.now_s)
+            known.ages_s.setdefault(told.what.index, self.age_s(told.what))
         elif told.what.is_final and known.ended_s is None:
             known.ended_s = self.now_s
+
+    def age_s(self, execution: Execution) -> float:
+        """How old an execution is by our wall clock."""
+        return (self.now.wall_ms - execution.time_ms) / 1000
 
     def watch(self, entry: WatchEntry) -> None:
         """The watch list changes."""
@@ -171,6 +181,7 @@ class World:
         if committed and batch:
             self.stored.apply(batch.message)
         self.stored.acquire()
+        self.restarts += 1
         owned = dict(self.fortunes)
         self.fortunes.clear()
         self.partition = self._new_partition()
@@ -295,6 +306,7 @@ class World:
         # Orders rest soon, so that they often come back from SQL.
         patience = Patience(rest_after_s=5.0)
         partition = Partition(0, Outbox(0, self.stored.epoch), FixedMarkets(), patience, memory=memory)
+        partition.dedup_horizon_s = self.horizon_s
         partition.watch(self.entries, self.now)
         return partition
 

@@ -166,6 +166,7 @@ def watch_lists(draw: st.DrawFn) -> dict[Address, WatchEntry]:
             address=address,
             watch_from_ms=START_MS + draw(st.sampled_from((0, 0, 0, 1, 2, 408, 5_000))),
             order_timeout_s=draw(st.sampled_from((None, None, None, 0.0, 5.0))),
+            backfill_from_ms=draw(st.none() | st.none() | st.integers(START_MS - 1, START_MS + 1_000)),
         )
         for address in WALLETS
     }
@@ -179,6 +180,8 @@ def worlds(draw: st.DrawFn, of: st.SearchStrategy[Market]) -> World:
         draw(watch_lists()),
         lag_ms=draw(st.sampled_from((0, 120_000))),
         forgets=draw(st.booleans()),
+        # Everything in time but for long pauses, a part of it, or nothing at all.
+        horizon_s=draw(st.sampled_from((6 * 86_400.0, 6 * 86_400.0, 6 * 86_400.0, 121.0, 2.0, 60.0))),
         memory=draw(st.sampled_from((1, 4, 200_000))),
     )
     for address in WALLETS:

@@ -15,6 +15,7 @@ from semantics import (
     Input,
     Output,
     RecordsGap,
+    RecordsLate,
     Removed,
     Returned,
     Signal,
@@ -28,6 +29,7 @@ from hlmonitor.v1 import events_pb2
 
 EXAMPLES = [pytest.param(example, id=f"{rule.title}: {example.title}") for rule in RULES for example in rule.examples]
 FEED = events_pb2.FEED_USER_FILLS
+DAY_MS = 86_400_000
 
 
 @dataclass
@@ -41,7 +43,13 @@ class Teller:
 
     def __post_init__(self) -> None:
         watch_from_ms = START_MS + self.example.watch_from if self.example.watch_from else 0
-        self.desk = Desk(watch_from_ms=watch_from_ms, order_timeout_s=self.example.order_timeout_s)
+        backfill_from, days_later = self.example.backfill_from, self.example.days_later
+        self.desk = Desk(
+            watch_from_ms=watch_from_ms,
+            order_timeout_s=self.example.order_timeout_s,
+            backfill_from_ms=None if backfill_from is None else START_MS + backfill_from,
+            ahead_ms=0 if days_later is None else START_MS + days_later * DAY_MS,
+        )
 
     def tell(self, given: Input) -> None:
         match given:
@@ -85,7 +93,8 @@ class Teller:
         rows = [gap for batch in self.desk.batches for gap in batch.gaps]
         new, self.gaps = rows[self.gaps :], len(rows)
         lost = [RecordsGap(gap.reason) for gap in new if gap.state == "unprovable"]
-        return [*(AsksAgain() for _ in requests), *lost]
+        late = [RecordsLate(gap.from_ms - START_MS, gap.to_ms - START_MS) for gap in new if gap.state == "late"]
+        return [*(AsksAgain() for _ in requests), *lost, *late]
 
     def _trade(self, trade: Trade) -> None:
         fields: dict[str, Any] = {

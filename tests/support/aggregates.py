@@ -95,6 +95,9 @@ class Desk:
 
     watch_from_ms: int = 0
     order_timeout_s: float | None = None
+    backfill_from_ms: int | None = None
+    ahead_ms: int = 0
+    """How far the wall clock is ahead of the seconds of `now_s`."""
     now_s: float = 1_000.0
     partition: Partition = field(init=False)
     stored: Stored | None = None
@@ -108,13 +111,14 @@ class Desk:
 
     @property
     def now(self) -> Now:
-        return Now(self.now_s, int(self.now_s * 1000))
+        return Now(self.now_s, int(self.now_s * 1000) + self.ahead_ms)
 
     def watch(self, **fields: Any) -> None:  # noqa: ANN401 whatever field a test is about
         values: dict[str, Any] = {
             "address": WHALE,
             "watch_from_ms": self.watch_from_ms,
             "order_timeout_s": self.order_timeout_s,
+            "backfill_from_ms": self.backfill_from_ms,
         }
         self.partition.watch({WHALE: WatchEntry(**(values | fields))}, self.now)
 

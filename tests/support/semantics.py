@@ -153,8 +153,19 @@ class RecordsGap:
         return f"an unprovable gap is recorded: {self.reason}"
 
 
+@dataclass(frozen=True)
+class RecordsLate:
+    """Fills that came too late are recorded, with their bounds in ms after the first moment."""
+
+    from_ms: int
+    to_ms: int
+
+    def __str__(self) -> str:
+        return f"a late gap is recorded, from {self.from_ms:+d} ms to {self.to_ms:+d} ms"
+
+
 Input = Trade | Ended | Wait | Account | Gap | Covered | Removed | Returned
-Output = Signal | AsksAgain | RecordsGap
+Output = Signal | AsksAgain | RecordsGap | RecordsLate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +177,10 @@ class Example:
     order_timeout_s: float | None = None
     watch_from: int = 0
     """When the wallet's watch began, in ms after the first moment; 0: long before."""
+    backfill_from: int | None = None
+    """When its signals start instead, in ms after the first moment."""
+    days_later: int | None = None
+    """How long after the first moment everything is told; None: when it happens."""
 
     def steps(self) -> Iterator[tuple[Input, list[Output]]]:
         """Inputs with their outputs."""
@@ -226,6 +241,10 @@ def _settings(example: Example) -> Iterator[str]:
         yield f"The wallet's order timeout is {example.order_timeout_s:g} s.\n"
     if example.watch_from:
         yield f"The wallet is watched from {example.watch_from:+d} ms on.\n"
+    if example.backfill_from is not None:
+        yield f"Its signals start at {example.backfill_from:+d} ms (`--backfill-from`).\n"
+    if example.days_later is not None:
+        yield f"All this is told {example.days_later} days later.\n"
 
 
 def _cell(item: object) -> str:

@@ -10,6 +10,7 @@ from semantics import (
     Example,
     Gap,
     RecordsGap,
+    RecordsLate,
     Removed,
     Returned,
     Rule,
@@ -774,10 +775,45 @@ WATCHES = Rule(
     title="The watch begins and ends",
     text=(
         "Fills before the watch's first moment are in no signal, but belong to the sum by which an order is "
-        "known to be complete. A removed wallet is watched for `HLMON_REMOVE_GRACE` (5 minutes) more; then "
-        "what is unsent goes out."
+        "known to be complete. `hlmon watch add --backfill-from` puts another moment in its place. What comes more "
+        "than `HLMON_DEDUP_HORIZON` (6 days) after it happened is stored and recorded, and in no signal. A removed "
+        "wallet is watched for `HLMON_REMOVE_GRACE` (5 minutes) more; then what is unsent goes out."
     ),
     examples=(
+        Example(
+            title="Signals are to start before the watch",
+            watch_from=9,
+            backfill_from=3,
+            story=(
+                buys("0.3", more={"replayed": True}),
+                buys("0.4", was="0.3", tid=2, at=3, more={"replayed": True}),
+                buys("0.3", was="0.7", tid=3, at=8, more={"replayed": True}),
+                FILLED,
+                buys("0.3", more={"replayed": True}),
+                Signal(leg="open", side="LONG", size="0.7", also={"start_position": "0.3", "fills": 2}),
+            ),
+        ),
+        Example(
+            title="A fill comes after 7 days",
+            days_later=7,
+            story=(
+                buys("1", more={"replayed": True}),
+                RecordsLate(0, 0),
+                FILLED,
+                Wait(600),
+            ),
+        ),
+        Example(
+            title="An order's first fill is too old to be told, the next is not",
+            days_later=7,
+            story=(
+                buys("0.4", more={"replayed": True}),
+                RecordsLate(0, 0),
+                buys("0.6", was="0.4", tid=2, at=100_000_000, more={"replayed": True}),
+                FILLED,
+                Signal(leg="open", side="LONG", size="0.6", also={"start_position": "0.4"}),
+            ),
+        ),
         Example(
             title="An order had begun before",
             watch_from=5,

@@ -1,5 +1,6 @@
 """The watch list's entries: what adding and removing a wallet makes of one."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +38,17 @@ def test_a_wallet_that_is_back_after_the_grace_starts_anew_but_keeps_its_setting
     now_ms = removed_ms + later
     back = watched(entry(removed_ms), ANNA, now_ms=now_ms, grace_ms=GRACE_MS)
     assert back == WatchEntry(address=ANNA, watch_from_ms=now_ms, label="whale", priority=2)
+
+
+def test_signals_start_with_the_watch_or_where_they_are_wished_to() -> None:
+    assert entry().signals_from_ms == 5
+    assert msgspec.structs.replace(entry(), backfill_from_ms=3).signals_from_ms == 3
+
+
+def test_a_wallet_that_is_back_after_the_grace_forgets_where_its_signals_started() -> None:
+    gone = msgspec.structs.replace(entry(1), backfill_from_ms=3)
+    back = watched(gone, ANNA, now_ms=GRACE_MS + 1, grace_ms=GRACE_MS)
+    assert back.signals_from_ms == GRACE_MS + 1
 
 
 @given(TIMES, st.integers(0, GRACE_MS))

@@ -42,3 +42,10 @@ async def test_a_wrong_setting_is_refused_with_a_sentence(tmp_path: Path) -> Non
     process.start()
     assert await process.wait() == 2
     assert "rest_after (--rest-after, HLMON_REST_AFTER)" in process.log_tail()
+
+
+async def test_forgetting_fills_within_the_dedup_horizon_is_refused(tmp_path: Path) -> None:
+    process = ServiceProcess("cleaner", PROGRAM, tmp_path, {"dedup_horizon": "9d"})
+    process.start()
+    assert await process.wait() == 2
+    assert "must be longer than dedup_horizon, which is 777600 s" in process.log_tail()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from datetime import UTC, datetime
 from typing import NoReturn, TypeVar
 
 import typer
@@ -39,6 +40,21 @@ def seconds_of(text: str, option: str) -> float:
     if seconds is None:
         fail(f"--{option}: {text!r} is not a duration such as 250ms, 30s, 5m, 2h or 1d")
     return seconds
+
+
+def past_ms_of(text: str, option: str) -> int:
+    """The Unix time in ms of an ISO 8601 time (UTC if it names no zone) or of a duration ago, or the command's end."""
+    now = datetime.now(UTC)
+    if (seconds := parse_duration(text)) is not None:
+        return int((now.timestamp() - seconds) * 1000)
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"--{option}: {text!r} is neither a time such as 2026-01-31T12:00Z nor a duration such as 2h")
+    time = time if time.tzinfo else time.replace(tzinfo=UTC)
+    if time > now:
+        fail(f"--{option}: {text} is not past")
+    return round(time.timestamp() * 1000)
 
 
 def say(text: str) -> None:

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from hlmonitor.cli.commands.common import EXIT_PROBLEM, addresses_of, complain, fail, run, say, seconds_of
+from hlmonitor.cli.commands.common import EXIT_PROBLEM, addresses_of, complain, fail, past_ms_of, run, say, seconds_of
 from hlmonitor.cli.core.listing import Listed, listing
 from hlmonitor.cli.core.wallets import Wallet, Wallets, read_wallets
 from hlmonitor.cli.io.connections import open_database, open_nats
@@ -28,6 +28,14 @@ OrderTimeout = Annotated[
     str | None,
     typer.Option(help="after this long without an end an order's fills go out: 30s, 5m; 0 sends every fill at once"),
 ]
+BackfillFrom = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="signals start here, not at the adding: 2026-01-31T12:00Z, or 2h for two hours ago; "
+        "fills older than the aggregator's HLMON_DEDUP_HORIZON are stored without a signal",
+    ),
+]
 Priority = Annotated[int | None, typer.Option(help="higher is served first when not everybody has room")]
 
 
@@ -38,10 +46,11 @@ def add(
     label: Annotated[str, typer.Option(help="your name for it")] = "",
     order_timeout: OrderTimeout = None,
     priority: Priority = None,
+    backfill_from: BackfillFrom = None,
 ) -> None:
-    """Watch wallets from now on."""
+    """Watch wallets from now on, or with signals of what they did before."""
     wallets = [Wallet(address, label) for address in addresses_of(addresses)]
-    added = run(_add(context.obj, wallets, _options(order_timeout, priority)))
+    added = run(_add(context.obj, wallets, _options(order_timeout, priority, backfill_from)))
     for wallet in wallets:
         say(f"{wallet.address} {'is watched now' if wallet.address in added else 'was watched already'}")
 
@@ -117,5 +126,9 @@ def _read(file: str) -> Wallets:
     return read_wallets(text.splitlines())
 
 
-def _options(order_timeout: str | None, priority: int | None) -> Options:
-    return Options(seconds_of(order_timeout, "order-timeout") if order_timeout is not None else None, priority)
+def _options(order_timeout: str | None, priority: int | None, backfill_from: str | None = None) -> Options:
+    return Options(
+        seconds_of(order_timeout, "order-timeout") if order_timeout is not None else None,
+        priority,
+        past_ms_of(backfill_from, "backfill-from") if backfill_from is not None else None,
+    )

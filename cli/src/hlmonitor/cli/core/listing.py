@@ -47,7 +47,7 @@ def _listed(address: Address, label: str | None, entry: WatchEntry | None, now_m
         address,
         entry.label or label or "",
         _state(entry, now_ms, grace_ms, in_sql=label is not None),
-        datetime.fromtimestamp(entry.watch_from_ms / 1000, UTC).astimezone().isoformat(" ", "seconds"),
+        datetime.fromtimestamp(entry.signals_from_ms / 1000, UTC).astimezone().isoformat(" ", "seconds"),
         entry.priority,
         "" if entry.order_timeout_s is None else f"{entry.order_timeout_s:g} s",
     )

@@ -29,6 +29,7 @@ class Options:
 
     order_timeout_s: float | None = None
     priority: int | None = None
+    backfill_from_ms: int | None = None
 
     def put_into(self, entry: WatchEntry, label: str) -> WatchEntry:
         """The entry with these options and, if there is one, this label."""
@@ -37,6 +38,8 @@ class Options:
             changes["order_timeout_s"] = self.order_timeout_s
         if self.priority is not None:
             changes["priority"] = self.priority
+        if self.backfill_from_ms is not None:
+            changes["backfill_from_ms"] = self.backfill_from_ms
         return msgspec.structs.replace(entry, **changes)
 
 

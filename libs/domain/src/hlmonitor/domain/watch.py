@@ -12,7 +12,9 @@ class WatchEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     address: Address
     watch_from_ms: int
-    """Signals start here (venue time); set when the wallet is added, kept until it is purged."""
+    """When the watch began (venue time); set when the wallet is added, kept until it is purged."""
+    backfill_from_ms: int | None = None
+    """Signals start here instead (venue time), by the user's wish; None: at `watch_from_ms`."""
     removed_at_ms: int | None = None
     """Local wall clock of the removal; the grace runs from here."""
     order_timeout_s: float | None = None
@@ -20,6 +22,11 @@ class WatchEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     label: str = ""
     priority: int = 0
     """Higher is served first when not every wallet fits into the venue's limits."""
+
+    @property
+    def signals_from_ms(self) -> int:
+        """Fills from here on are told of, venue time (DESIGN §6.9)."""
+        return self.watch_from_ms if self.backfill_from_ms is None else self.backfill_from_ms
 
 
 class ListedAddress(NamedTuple):
@@ -44,7 +51,7 @@ def watched(entry: WatchEntry | None, address: Address, *, now_ms: int, grace_ms
         return entry
     if now_ms - entry.removed_at_ms < grace_ms:
         return msgspec.structs.replace(entry, removed_at_ms=None)
-    return msgspec.structs.replace(entry, removed_at_ms=None, watch_from_ms=now_ms)
+    return msgspec.structs.replace(entry, removed_at_ms=None, watch_from_ms=now_ms, backfill_from_ms=None)
 
 
 def unwatched(entry: WatchEntry, *, now_ms: int) -> WatchEntry:

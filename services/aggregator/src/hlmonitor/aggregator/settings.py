@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from hlmonitor.aggregator.core.partition import DEDUP_HORIZON_S
 from hlmonitor.aggregator.core.triggers import Patience
 from hlmonitor.domain.sizes import MEDIUM_BELOW_PERCENT, SMALL_BELOW_PERCENT, SizeBounds
 from hlmonitor.runtime.settings import Duration, ServiceSettings
@@ -37,6 +38,13 @@ class AggregatorSettings(ServiceSettings):
     )
     publish_concurrency: int = Field(128, ge=1, description="wallets whose signals are published at the same time")
     signal_retention: Duration = Field(7 * 86400.0, description="how long the stream HL_SIGNALS keeps messages")
+    rest_after: Duration = Field(8 * 86400.0, description="how long fills are stored: as the cleaner is told")
+    dedup_horizon: Duration = Field(
+        DEDUP_HORIZON_S,
+        validate_default=True,
+        description="a fill older than this is stored and recorded as late, never signalled; "
+        "shorter than `HLMON_SIGNAL_RETENTION` and `HLMON_REST_AFTER`",
+    )
     legacy: bool = Field(default=True, description="also publish the original's message on hl_address_signal")
     legacy_on_doubt: Literal["skip", "send"] = Field(
         "skip", description="the original's message for a signal that a crashed owner may have published"
@@ -49,6 +57,18 @@ class AggregatorSettings(ServiceSettings):
         small_below = info.data.get("small_below")
         if small_below is not None and value <= small_below:
             raise ValueError(f"must be above small_below, which is {small_below}")
+        return value
+
+    @field_validator("dedup_horizon")
+    @classmethod
+    def _is_within_retention(cls, value: float, info: ValidationInfo) -> float:
+        for name in ("signal_retention", "rest_after"):
+            kept_s = info.data.get(name)
+            if kept_s is not None and value >= kept_s:
+                raise ValueError(
+                    f"must be shorter than {name}, which is {kept_s:g} s: a fill whose signal is forgotten there "
+                    "would be told twice"
+                )
         return value
 
     @property

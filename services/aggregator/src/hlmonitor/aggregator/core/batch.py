@@ -52,6 +52,7 @@ class Outbox:
     """The units of the batch in flight."""
     _watermarks: dict[tuple[str, int], storage_pb2.Watermark] = field(default_factory=dict)
     _gaps: list[storage_pb2.GapRow] = field(default_factory=list)
+    _late: dict[tuple[str, int], storage_pb2.GapRow] = field(default_factory=dict)
     _cache: dict[str, storage_pb2.PositionCacheRow] = field(default_factory=dict)
     _published: list[storage_pb2.PublishedMark] = field(default_factory=list)
     _lazy_since_s: float | None = None
@@ -111,6 +112,11 @@ class Outbox:
         """Record a gap, or that it was closed."""
         self._gaps.append(row)
 
+    def late(self, row: storage_pb2.GapRow) -> None:
+        """Record that fills came too late to be told; those of a feed that one batch stores are one stretch."""
+        known = self._late.setdefault((row.address, row.feed), row)
+        known.from_ms, known.to_ms = min(known.from_ms, row.from_ms), max(known.to_ms, row.to_ms)
+
     def cache(self, row: storage_pb2.PositionCacheRow, now_s: float) -> None:
         """Keep the newest position cache row of a wallet."""
         self._cache[row.address] = row
@@ -145,7 +151,7 @@ class Outbox:
 
     @property
     def _is_urgent(self) -> bool:
-        return bool(self._units or self._watermarks or self._gaps)
+        return bool(self._units or self._watermarks or self._gaps or self._late)
 
     @property
     def _is_lazy(self) -> bool:
@@ -162,14 +168,15 @@ class Outbox:
             number=self.committed + 1,
             units=[_unit(draft) for draft in self._units.values()],
             watermarks=self._watermarks.values(),
-            gaps=self._gaps,
+            # What is open stands last: of two rows that begin at one time, that one is kept.
+            gaps=[*self._late.values(), *self._gaps],
             position_cache=self._cache.values(),
             published=self._published,
         )
 
     def _clear(self) -> None:
         self._units, self._watermarks = {}, {}
-        self._gaps, self._cache, self._published = [], {}, []
+        self._gaps, self._late, self._cache, self._published = [], {}, {}, []
         self._lazy_since_s = None
 
 

@@ -18,6 +18,8 @@ _FEEDS = {
     events_pb2.FEED_TRADES: Feed.TRADES,
     events_pb2.FEED_NODE: Feed.NODE,
 }
+FEED_NUMBERS = {feed: events_pb2.Feed.ValueType(number) for number, feed in _FEEDS.items()}
+"""A feed as the contract numbers it."""
 
 
 class FieldError(ValueError):

@@ -23,7 +23,7 @@ class HeldFill:
     parts: tuple[Part, ...]
     received_at_ms: int
     uncounted: bool = False
-    """Older than the wallet's `watch_from`: it counts in the order's sum, never in amounts."""
+    """Older than the wallet's signals, or than what is told at all: it counts in the order's sum, never in amounts."""
     taken: dict[Leg, int] = field(default_factory=dict)
 
     def part(self, leg: Leg) -> Part | None:

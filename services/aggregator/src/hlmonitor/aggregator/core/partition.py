@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from hlmonitor.aggregator.core.accounts import Account
 from hlmonitor.aggregator.core.batch import Outbox
 from hlmonitor.aggregator.core.continuity import Break
-from hlmonitor.aggregator.core.convert import fill_input
+from hlmonitor.aggregator.core.convert import FEED_NUMBERS, fill_input
 from hlmonitor.aggregator.core.decider import Decider
 from hlmonitor.aggregator.core.inputs import FillInput, StatusInput
 from hlmonitor.aggregator.core.memory import Memory
@@ -33,6 +33,9 @@ FILL_FEEDS = (events_pb2.FEED_USER_FILLS, events_pb2.FEED_USER_TWAP_SLICE_FILLS)
 CACHE_S = 2.0
 """A wallet's position cache row is written at most this often."""
 MAX_SYSTEM_OIDS = 1_000
+DEDUP_HORIZON_S = 6 * 86_400.0
+"""A fill older than this is stored and never told: SQL or the stream may have forgotten what was told of it."""
+LATE = "fills came later than the dedup horizon: they are stored, and no signal tells of them"
 
 _EFFECTS = {Leg.OPEN: "opening", Leg.CLOSE: "closing"}
 _DIR_LEGS = {
@@ -51,6 +54,7 @@ class Partition:
     markets: Markets
     patience: Patience = field(default_factory=Patience)
     remove_grace_s: float = 300.0
+    dedup_horizon_s: float = DEDUP_HORIZON_S
     memory: Memory = field(default_factory=Memory)
     sizes: SizeBounds = field(default_factory=SizeBounds)
     wallets: dict[Address, Wallet] = field(default_factory=dict)
@@ -79,6 +83,8 @@ class Partition:
         for address, entry in entries.items():
             wallet = self.wallet(address)
             before, wallet.entry = wallet.entry, entry
+            if before and entry.signals_from_ms < before.signals_from_ms:
+                self._reach_back(wallet, entry.signals_from_ms, now)
             if before and before.order_timeout_s != entry.order_timeout_s:
                 for order in list(wallet.orders.values()):
                     self.decider.decide(wallet, order, now)
@@ -100,11 +106,14 @@ class Partition:
             if order and not order.fills:
                 self._withdraw(order)
             return
-        uncounted = wallet.entry is None or fill.time_ms < wallet.entry.watch_from_ms
+        uncounted = wallet.entry is None or fill.time_ms < wallet.entry.signals_from_ms
         if uncounted and order is None:
             # Older than the watch: only an order that goes on after it needs such a fill, for its sum.
             tally.effects["ignored"] += 1
             return
+        if not uncounted and fill.time_ms < now.wall_ms - self.dedup_horizon_s * 1000:
+            uncounted = True
+            self._record_late(wallet, fill)
         order = order or self._revive_or_open(wallet, ref, identity, now)
         held = hold(heard, received_at_ms, uncounted=uncounted)
         self.recall.fill_taken_in(identity, digest)
@@ -286,6 +295,24 @@ class Partition:
             order.status_at_s = now.mono_s
         wallet.orders[order.id] = order
         return order
+
+    def _reach_back(self, wallet: Wallet, from_ms: int, now: Now) -> None:
+        """The wallet's signals are to start earlier than they did: what lies between was never asked for."""
+        for feed in FILL_FEEDS:
+            gap = events_pb2.Gap(address=wallet.address, feed=feed, from_ms=from_ms, reason="signals start earlier now")
+            self.gap(gap, now)
+            self.decider.requests.append(BackfillRequest(wallet.address, feed, from_ms, ()))
+
+    def _record_late(self, wallet: Wallet, fill: Fill) -> None:
+        feed = FEED_NUMBERS[fill.feed]
+        # A gap is known by where it begins: one that is open there must stay.
+        gap = wallet.gaps.get(feed)
+        from_ms = fill.time_ms - (gap is not None and gap.from_ms == fill.time_ms)
+        self.outbox.late(
+            storage_pb2.GapRow(
+                address=wallet.address, feed=feed, from_ms=from_ms, to_ms=fill.time_ms, reason=LATE, state="late"
+            )
+        )
 
     def _note_system(self, wallet: Wallet, fill: Fill) -> None:
         wallet.system_oids[fill.coin, fill.oid] = None

@@ -71,7 +71,7 @@ class Recall:
         if order is None and self.resting.must_ask(identity):
             return Question(AskFor.REST, identity)
         may_be_old = fill.replayed or fill.time_ms <= self.memory.forgotten_ms
-        counts = order is not None or (wallet.entry is not None and fill.time_ms >= wallet.entry.watch_from_ms)
+        counts = order is not None or (wallet.entry is not None and fill.time_ms >= wallet.entry.signals_from_ms)
         return Question(AskFor.FILL, digest) if may_be_old and counts and not self.memory.is_settled(digest) else None
 
     def about_status(self, wallet: Wallet, status: StatusInput, received_at_ms: int) -> Question | None:

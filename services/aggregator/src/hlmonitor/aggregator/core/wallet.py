@@ -59,7 +59,7 @@ class Wallet:
             return True
         if (status.coin, status.oid) in self.system_oids:
             return True
-        return self.entry is None or status.status_time_ms < self.entry.watch_from_ms
+        return self.entry is None or status.status_time_ms < self.entry.signals_from_ms
 
     def take_number(self) -> int:
         """The next signal's number."""
@@ -79,5 +79,5 @@ class Wallet:
 
     def resume_from_ms(self, feed: int) -> int:
         """Where a gateway takes this feed up again."""
-        watch_from_ms = self.entry.watch_from_ms if self.entry else 0
-        return max(self.watermarks.get(feed, 0), watch_from_ms)
+        signals_from_ms = self.entry.signals_from_ms if self.entry else 0
+        return max(self.watermarks.get(feed, 0), signals_from_ms)

@@ -177,6 +177,7 @@ class PartitionHost:
                 self.shared.markets,
                 settings.patience,
                 settings.remove_grace,
+                settings.dedup_horizon,
                 Memory(self.shared.memory),
                 sizes=settings.size_bounds,
             )
