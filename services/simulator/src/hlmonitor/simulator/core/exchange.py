@@ -24,7 +24,7 @@ from .schedule import CancelSchedule
 from .state import ExchangeConfig, ExchangeState
 from .transfers import Transfers
 from .triggers import TriggerDesk
-from .twap import Twap, TwapDesk, TwapRequest
+from .twap_desk import TwapDesk
 from .unified import Unifier
 from .vault_netting import VaultNetting
 from .vault_payouts import VaultPayouts
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from .instruments import Universe
     from .ledger import Ledger
+    from .twap import Twap, TwapRequest
 
 
 class Exchange:

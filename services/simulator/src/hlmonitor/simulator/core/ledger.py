@@ -80,10 +80,6 @@ class Ledger:
         """Keep everything of this address from now on."""
         self._named.add(address)
 
-    def is_named(self, address: str) -> bool:
-        """Tell whether everything of this address is kept."""
-        return address in self._named
-
     def named(self) -> list[str]:
         """Return the named wallets in a stable order."""
         return sorted(self._named)
