@@ -111,13 +111,13 @@ def check_statuses(desk: Desk) -> None:
 
 
 def run_market(seed: int, blocks: int) -> tuple[Market, list[Block]]:
-    config = MarketConfig(population=PopulationConfig(seed=seed))
+    config = MarketConfig(population=PopulationConfig(seed=seed, rate=Decimal(40)))
     market = Market(config, lambda name: random.Random(f"{seed}:{name}"), GENESIS_MS)
     return market, [market.step(GENESIS_MS + 100 * number) for number in range(1, blocks + 1)]
 
 
 def test_the_agents_market_keeps_the_invariants_and_shows_every_kind_of_fill() -> None:
-    market, blocks = run_market(seed=7, blocks=600)
+    market, blocks = run_market(seed=7, blocks=200)
     check_invariants(market.exchange.state)
     check_blocks(blocks)
     assert market.population is not None
@@ -139,16 +139,8 @@ def test_the_agents_market_keeps_the_invariants_and_shows_every_kind_of_fill() -
     assert len({(fill.address, fill.coin, fill.oid) for fill in mine}) > 250
 
 
-def test_the_same_seed_gives_the_same_market() -> None:
-    first, blocks = run_market(seed=3, blocks=150)
-    second, again = run_market(seed=3, blocks=150)
-    assert blocks == again
-    assert first.ledger.fills_total == second.ledger.fills_total > 0
-    assert run_market(seed=4, blocks=150)[1] != blocks
-
-
 def test_quiesce_leaves_no_open_order_and_no_twap() -> None:
-    market, _ = run_market(seed=5, blocks=300)
+    market, _ = run_market(seed=5, blocks=100)
     before = dict(market.exchange.state.account(market.ledger.named()[1]).on("").positions)
     market.step(GENESIS_MS + 100_000, [market.quiesce])
     after = market.step(GENESIS_MS + 100_100)

@@ -18,7 +18,7 @@ from hlmonitor.simulator.wire.info.answerer import ANSWERS
 from hlmonitor.simulator.wire.requests import AnyInfo, read_request
 
 BLOCK_MS = 500
-BLOCKS = 600
+BLOCKS = 240
 NOBODY = wallet(0xDEAD)
 COINS = ("BTC", "kPEPE", "xyz:CL", "@107", "PURR/USDC", "#330")
 DEXES = ("", "xyz")
@@ -63,7 +63,7 @@ FIELDS: dict[str, list[dict[str, object]]] = {
 
 @cache
 def busy() -> tuple[Answerer, tuple[str, ...]]:
-    """A market that has traded for five minutes, across a full hour; and wallets to ask about."""
+    """A market that has traded for two minutes, across a full hour; and wallets to ask about."""
     config = MarketConfig(exchange=ExchangeConfig(block_ms=BLOCK_MS), population=PopulationConfig(seed=7))
     start = GENESIS_MS - GENESIS_MS % 3_600_000 + 3_600_000 - BLOCKS * BLOCK_MS // 2
     market = Market(config, lambda name: random.Random(f"7:{name}"), start)

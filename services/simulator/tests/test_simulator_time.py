@@ -82,7 +82,7 @@ class Tape:
 
 
 def recorded(seed: int) -> tuple[bytes, bytes]:
-    """Return all frames of every whale and some coins over 40 s of a market, and its whole ledger."""
+    """Return all frames of every whale and some coins over 20 s of a market, and its whole ledger."""
     simulator = Simulator(LIVELY, ServerConfig(time=VIRTUAL), seed=seed, warmup_blocks=5)
     tape = Tape()
     assert simulator.market.population is not None
@@ -92,7 +92,7 @@ def recorded(seed: int) -> tuple[bytes, bytes]:
         feeds.append(Subscription("userFills", whale.address, options=(("aggregateByTime", False),)))
     for feed in feeds:
         simulator.hub.add(tape, feed, simulator.faults)
-    for _ in range(400):
+    for _ in range(200):
         simulator.step(simulator.clock.next_ms())
     ledger = ledger_lines(simulator.market.ledger, 0, everybody=True)
     return b"\n".join(tape.frames), b"".join(ledger)
