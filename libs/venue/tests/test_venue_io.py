@@ -94,6 +94,23 @@ async def test_a_refusal_is_an_error_with_the_venues_words() -> None:
             await client.historical_orders(ADDRESS)
 
 
+def order_row(oid: int, status: str, at_ms: int) -> dict[str, object]:
+    order = {"coin": "BTC", "side": "B", "limitPx": "1", "sz": "0", "oid": oid, "timestamp": 1, "origSz": "1"}
+    return {"order": order, "status": status, "statusTimestamp": at_ms}
+
+
+@pytest.mark.parametrize("step", [1, -1])
+async def test_of_an_orders_many_statuses_the_last_counts_in_whatever_order_they_come(step: int) -> None:
+    rows = [
+        order_row(1, "open", 5), order_row(1, "canceled", 9),
+        order_row(2, "open", 7), order_row(2, "triggered", 7), order_row(2, "filled", 7),
+        order_row(3, "open", 8), order_row(3, "triggered", 8),
+    ]  # fmt: skip
+    async with venue(answer(rows[::step])) as (url, _), InfoClient(url) as client:
+        last = {row.order.oid: row.status for row in await client.historical_orders(ADDRESS)}
+    assert last == {1: "canceled", 2: "filled", 3: "triggered"}
+
+
 async def test_an_unreachable_venue_is_an_error_in_the_end() -> None:
     async with InfoClient("http://127.0.0.1:9", attempts=1) as client:
         with pytest.raises(TransportError, match="perpDexs"):

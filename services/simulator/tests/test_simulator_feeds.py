@@ -244,6 +244,14 @@ def test_a_changed_status_brings_the_whole_order_as_it_then_was() -> None:
     assert rows == [("open", "1.0", "1.0"), ("filled", "0.0", "1.0")]
 
 
+def test_the_history_of_orders_begins_with_one_row_for_each_change_of_a_status_newest_first() -> None:
+    stage = Stage()
+    stage.block(trade())
+    first = stage.subscribe("userHistoricalOrders", user=B)
+    rows = [(row["status"], row["order"]["sz"]) for row in first["orderHistory"]]
+    assert rows == [("filled", "0.0"), ("open", "1.0")]
+
+
 def test_a_cancel_that_nobody_asked_for_is_an_event_and_ones_own_is_not() -> None:
     stage = Stage()
     stage.subscribe("userEvents", user=A)

@@ -201,6 +201,20 @@ def test_an_order_is_found_by_oid_and_by_cloid_with_its_latest_status() -> None:
     assert ask(desk, f'{{"type":"orderStatus","user":"{B}","oid":{oid}}}') == {"status": "unknownOid"}
 
 
+def test_the_order_history_has_a_row_for_each_status_as_it_was_while_an_orders_status_is_the_last() -> None:
+    desk = Desk()
+    desk.fund(A)
+    order = desk.buy(A, "0.5", "60000")
+    desk.block(lambda exchange: exchange.cancel(A, order.oid))
+    rows = ask(desk, f'{{"type":"historicalOrders","user":"{A}"}}')
+    assert [(row["status"], row["order"]["oid"], row["order"]["sz"]) for row in rows] == [
+        ("canceled", order.oid, "0.5"),
+        ("open", order.oid, "0.5"),
+    ]
+    assert rows[1]["statusTimestamp"] == rows[1]["order"]["timestamp"] < rows[0]["statusTimestamp"]
+    assert ask(desk, f'{{"type":"orderStatus","user":"{A}","oid":{order.oid}}}')["order"] == rows[0]
+
+
 def test_account_states_leave_closed_positions_out() -> None:
     desk = trading_desk(blocks=1)
     state = ask(desk, f'{{"type":"clearinghouseState","user":"{A.upper().replace("X", "x")}"}}')

@@ -27,6 +27,8 @@ T = TypeVar("T")
 _TOO_MANY = 429
 _SERVER_ERRORS = 500
 _OK = 200
+# Anything else ends an order.
+_STATUS_ORDER = {"open": 0, "triggered": 1}
 _WAIT_SLICE_S = 0.25
 
 
@@ -101,8 +103,14 @@ class InfoClient:
         return (await self._ask(request, wire.OrderStatusReply)).order
 
     async def historical_orders(self, address: Address) -> list[wire.OrderUpdate]:
-        """The last statuses of at most 2000 orders."""
-        return await self._ask({"type": "historicalOrders", "user": address}, list[wire.OrderUpdate])
+        """The last status of each order among the venue's latest 2000 changes of a status, oldest first.
+
+        The venue has a row for each change, so an order that is done was `open` in another row; within a millisecond
+        the rows' order is not promised, and what ends an order counts.
+        """
+        rows = await self._ask({"type": "historicalOrders", "user": address}, list[wire.OrderUpdate])
+        rows.sort(key=lambda row: (row.status_timestamp, _STATUS_ORDER.get(row.status, len(_STATUS_ORDER))))
+        return list({row.order.oid: row for row in rows}.values())
 
     async def _ask(self, request: Mapping[str, object], kind: type[T]) -> T:
         name = str(request["type"])

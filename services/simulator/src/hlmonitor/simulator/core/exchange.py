@@ -86,6 +86,8 @@ class Exchange:
         self.vault_netting.run()
         self.dust.run()
         self.triggers.settle_links()
+        for update in self.state.block.order_updates:
+            self.state.ledger.record_status(update)
         return self.state.block
 
     def place(self, address: str, *requests: OrderRequest, grouping: Grouping = Grouping.NONE) -> list[Order]:

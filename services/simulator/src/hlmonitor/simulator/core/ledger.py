@@ -3,8 +3,9 @@
 Memory is bounded. Named wallets (whales, and whoever is driven by the control API) keep everything up to
 `limit` orders and `limit` fills together; past it the oldest finished ones go first and their wallet is
 marked truncated. Everybody else (market makers, the crowd) keeps what the venue itself serves: the latest
-2,000 orders and 10,000 fills each. What is rare is kept by wallet: 20,000 TWAPs, the latest 10,000 payments
-of funding and the latest 20,000 other movements of money.
+2,000 orders and 10,000 fills each. Of every wallet the latest 2,000 changes of an order's status are kept, which is
+what the venue lists. What is rare is kept by wallet: 20,000 TWAPs, the latest 10,000 payments of funding and the latest
+20,000 other movements of money.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from decimal import Decimal
 
-    from .events import Fill, FundingPayment, TwapUpdate
+    from .events import Fill, FundingPayment, OrderUpdate, TwapUpdate
     from .ledger_updates import LedgerUpdate
     from .orders import Order
     from .twap import Twap
 
 ORDER_HORIZON: Final = 2_000
+STATUS_HORIZON: Final = 2_000
 FILL_HORIZON: Final = 10_000
 TWAP_HORIZON: Final = 20_000
 FUNDING_HORIZON: Final = 10_000
@@ -40,6 +42,7 @@ class Records:
     """
 
     orders: dict[int, Order] = field(default_factory=dict)
+    statuses: deque[OrderUpdate] = field(default_factory=lambda: deque(maxlen=STATUS_HORIZON))
     fills: deque[Fill] = field(default_factory=deque)
     twaps: dict[int, Twap] = field(default_factory=dict)
     twap_rows: deque[TwapUpdate] = field(default_factory=lambda: deque(maxlen=TWAP_HORIZON))
@@ -117,6 +120,10 @@ class Ledger:
             self._trim_orders()
         elif len(records.orders) > ORDER_HORIZON:
             self._pop_oldest_closed(records)
+
+    def record_status(self, update: OrderUpdate) -> None:
+        """Keep a change of an order's status."""
+        self._own(update.address).statuses.append(update)
 
     def record_fill(self, fill: Fill) -> None:
         """Keep a fill."""

@@ -200,8 +200,17 @@ def order_type(order: Order) -> str:
 
 
 def history_row(order: Order) -> dict[str, object]:
-    """Write an order with its latest status, as `historicalOrders` and `orderStatus` show it."""
+    """Write an order with its latest status, as `orderStatus` shows it."""
     return {"order": frontend_order_row(order), "status": order.status, "statusTimestamp": order.status_ms}
+
+
+def status_change_row(update: OrderUpdate) -> dict[str, object]:
+    """Write a change of an order's status with the whole order as it was then; the live one may have moved on since."""
+    return {
+        "order": frontend_order_row(update.order) | {"oid": update.oid, "sz": amount(update.sz)},
+        "status": update.status,
+        "statusTimestamp": update.status_ms,
+    }
 
 
 def twap_state_row(state: TwapState) -> dict[str, object]:

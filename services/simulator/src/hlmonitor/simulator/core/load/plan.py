@@ -106,6 +106,18 @@ def stamp_fill(fill: Fill, cycle: int, time_ms: int) -> Fill:
     )
 
 
+def stamp_update(update: OrderUpdate, cycle: int, time_ms: int) -> OrderUpdate:
+    """Return a plan's change of an order's status as a cycle sends it."""
+    return replace(
+        update,
+        oid=update.oid + (cycle - CYCLE_MARK) * OID_STEP,
+        timestamp=time_ms,
+        status_ms=time_ms,
+        tx_hash=None if update.tx_hash is None else stamp_hash(update.tx_hash, cycle),
+        order=stamp_order(update.order, cycle, time_ms),
+    )
+
+
 def stamp_order(order: Order, cycle: int, time_ms: int) -> Order:
     """Return a plan's order as a cycle leaves it."""
     return replace(

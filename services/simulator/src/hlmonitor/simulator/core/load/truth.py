@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hlmonitor.simulator.core.accounts import ZERO
 
-from .plan import stamp_fill, stamp_order
+from .plan import stamp_fill, stamp_order, stamp_update
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,12 +74,13 @@ class LoadTruth:
 
     def records(self, address: str, other: Records) -> Records:
         """Return what was sent of a wallet, beside what else the ledger knows of it."""
-        records = replace(other, orders=dict(other.orders), fills=other.fills.copy())
+        records = replace(other, orders=dict(other.orders), fills=other.fills.copy(), statuses=other.statuses.copy())
         for share, cycle, time_ms in self._sent_shares(address):
             for order in share.orders:
                 stamped = stamp_order(order, cycle, time_ms)
                 records.orders[stamped.oid] = stamped
             records.fills.extend(stamp_fill(fill, cycle, time_ms) for fill in share.fills)
+            records.statuses.extend(stamp_update(update, cycle, time_ms) for update in share.updates)
             records.sent_orders += len(share.orders)
         records.traded_ntl = sum((fill.px * fill.sz for fill in records.fills), ZERO)
         return records

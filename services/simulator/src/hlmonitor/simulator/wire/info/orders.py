@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from hlmonitor.simulator.core.orders import Origin
 from hlmonitor.simulator.wire.history import PAGE
 from hlmonitor.simulator.wire.requests import orders as asked
-from hlmonitor.simulator.wire.rows import frontend_order_row, history_row, open_order_row
+from hlmonitor.simulator.wire.rows import frontend_order_row, history_row, open_order_row, status_change_row
 
 from .topic import Topic, dex_named
 
@@ -56,4 +56,6 @@ def _order_status(request: asked.OrderStatus, exchange: Exchange) -> object:
 
 @TOPIC.answers_to(asked.HistoricalOrders)
 def _historical_orders(request: asked.HistoricalOrders, exchange: Exchange) -> object:
-    return [history_row(order) for order in islice(_history(exchange, request.user), PAGE)]
+    """One row for each change of a status, newest first, so that an order has several (ccxt #23617, #27930)."""
+    changes = exchange.state.ledger.of(request.user.lower()).statuses
+    return [status_change_row(change) for change in islice(reversed(changes), PAGE)]
