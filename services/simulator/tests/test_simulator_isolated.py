@@ -88,7 +88,7 @@ def test_the_state_shows_an_isolated_position_beside_the_cross_margin() -> None:
     assert row["position"]["leverage"] == {"type": "isolated", "value": 10, "rawUsd": "-59429.7"}
     assert row["position"]["marginUsed"] == "6570.3"
     assert Decimal(row["position"]["liquidationPx"]) == (Decimal("59429.7") / Decimal("0.9875")).quantize(
-        Decimal("0.000001")
+        Decimal("1e-10")
     )
 
 

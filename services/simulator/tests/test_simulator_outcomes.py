@@ -15,7 +15,7 @@ from hlmonitor.simulator.testing import GENESIS_MS, Desk, request, wallet
 from hlmonitor.simulator.wire.books import l2_book
 from hlmonitor.simulator.wire.listing import all_mids
 from hlmonitor.simulator.wire.outcomes import outcome_change_row, outcome_meta, settled_outcome
-from hlmonitor.simulator.wire.states import spot_state
+from hlmonitor.simulator.wire.spot_states import spot_state
 
 A, B, C = wallet(1), wallet(2), wallet(3)
 USDC = 0

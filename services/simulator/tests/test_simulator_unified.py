@@ -1,4 +1,5 @@
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,8 @@ from hlmonitor.simulator.core.listings import USDH
 from hlmonitor.simulator.core.orders import Status
 from hlmonitor.simulator.testing import Desk, wallet
 from hlmonitor.simulator.wire.ledger_updates import ledger_update_row
+from hlmonitor.simulator.wire.rows import amount
+from hlmonitor.simulator.wire.spot_states import spot_state
 from hlmonitor.simulator.wire.states import clearinghouse_state
 
 A, B, C = wallet(1), wallet(2), wallet(3)
@@ -44,6 +47,81 @@ def test_a_unified_account_keeps_its_collateral_in_spot_and_the_perp_value_under
     assert shown["accountValue"] == shown["totalMarginUsed"] == "3332.5"
     assert spot(desk, A) == 10_000 + 650 - D("29.7") - D("3332.5")
     Invariants(desk.exchange).check_all()
+
+
+def shown(desk: Desk, address: str) -> Any:  # noqa: ANN401 any JSON
+    return spot_state(desk.exchange, address)
+
+
+def test_what_backs_perps_is_a_held_part_of_a_unified_accounts_spot_balance() -> None:
+    desk = unified()
+    desk.sell(B, "1", "66000")
+    desk.buy(A, "1", "66000")
+    desk.buy(A, "1", "0.1", coin="PURR/USDC")
+    desk.give(A, HYPE, 2)
+    desk.sell(B, "1", "66000")
+    desk.block(lambda exchange: exchange.set_leverage(A, "SOL", 5, isolated=True))
+    usdc, hype = shown(desk, A)["balances"]
+    worth = 10_000 + 650 - D("29.7")
+    assert D(usdc["total"]) == worth == spot(desk, A) + perp(desk, A)
+    assert D(usdc["hold"]) == perp(desk, A)
+    assert hype == {"coin": "HYPE", "token": HYPE, "total": "2.0", "hold": "0.0", "entryNtl": "0.0"}
+    state = clearinghouse_state(desk.exchange, A, "")
+    assert shown(desk, A)["tokenToAvailableAfterMaintenance"] == [
+        (USDC, amount(worth - D(str(state["crossMaintenanceMarginUsed"]))))
+    ]
+    assert "tokenToAvailableAfterMaintenance" not in shown(desk, B)
+
+
+def test_the_liquidation_price_of_a_unified_account_counts_on_its_spot_balance() -> None:
+    desk = unified()
+    desk.sell(B, "1", "66000")
+    desk.buy(A, "1", "66000")
+    state: Any = clearinghouse_state(desk.exchange, A, "")
+    (row,) = state["assetPositions"]
+    px = D(row["position"]["liquidationPx"])
+    desk.buy(B, "5", "56300")
+    desk.block(lambda exchange: exchange.set_oracle("BTC", px + 10))
+    assert desk.position(A) == 1
+    desk.block(lambda exchange: exchange.set_oracle("BTC", px - 10))
+    assert desk.fills(A)[-1].dir == "Liquidated Cross Long"
+
+
+def test_portfolio_margin_shows_what_is_lent_and_how_near_the_end_is() -> None:
+    desk = unified()
+    desk.give(A, HYPE, 100)
+    desk.block(lambda exchange: exchange.unifier.set(A, Abstraction.PORTFOLIO))
+    desk.block(lambda exchange: exchange.lending.act(A, HYPE, LendingOperation.SUPPLY, D(60)))
+    desk.sell(B, "1", "66000")
+    desk.buy(A, "1", "66000")
+    state = shown(desk, A)
+    assert state["portfolioMarginEnabled"] is True
+    kept = D(str(clearinghouse_state(desk.exchange, A, "")["crossMaintenanceMarginUsed"]))
+    worth = D(state["balances"][0]["total"]) + 100 * desk.exchange.state.token_px(HYPE)
+    assert D(state["portfolioMarginRatio"]) == (kept / worth).quantize(D("1e-9"))
+    hype = state["balances"][1]
+    assert (hype["total"], hype["supplied"], hype["ltv"]) == ("100.0", "60.0", "0.5")
+    ignoring: Any = spot_state(desk.exchange, A, ignores_portfolio_margin=True)
+    assert ignoring.keys() == {"balances", "evmEscrows", "tokenToAvailableAfterMaintenance"}
+    assert "ltv" not in ignoring["balances"][1]
+
+
+def test_looking_at_a_reserve_does_not_compound_its_interest() -> None:
+    owed = []
+    for looks in (0, 50):
+        desk = unified()
+        desk.give(B, HYPE, 1_000)
+        desk.block(lambda exchange: exchange.unifier.set(B, Abstraction.PORTFOLIO))
+        desk.block(lambda exchange: exchange.lending.act(A, USDC, LendingOperation.SUPPLY, D(5_000)))
+        desk.block(lambda exchange: exchange.lending.act(B, HYPE, LendingOperation.SUPPLY, D(1_000)))
+        desk.block(lambda exchange: exchange.lending.act(B, USDC, LendingOperation.BORROW, D(1_000)))
+        for day in range(50):
+            desk.exchange.begin_block(desk.exchange.state.now_ms + YEAR_MS // 50)
+            desk.exchange.end_block()
+            if day < looks:
+                assert D(shown(desk, B)["balances"][-1]["borrowed"]) > 0
+        owed.append(desk.exchange.lending.borrowed(B, USDC))
+    assert owed[0] == owed[1]
 
 
 def test_gains_and_losses_go_through_the_spot_balance() -> None:

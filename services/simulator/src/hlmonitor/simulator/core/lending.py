@@ -8,7 +8,7 @@ half of what the wallet supplies.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, ROUND_DOWN, Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -75,15 +75,19 @@ class Lending:
 
     def reserve(self, token: int) -> Reserve:
         """Return a token's reserve, with interest up to now."""
-        now = self._state.now_ms
-        reserve = self._reserves.setdefault(token, Reserve(now))
-        reserve.index *= 1 + YEARLY_RATE * (now - reserve.updated_ms) / _YEAR_MS
-        reserve.updated_ms = now
+        reserve = self._reserves[token] = self._as_of_now(token)
         return reserve
+
+    def _as_of_now(self, token: int) -> Reserve:
+        """Return a token's reserve without touching it: interest is compounded by what is done, not by who looks."""
+        now = self._state.now_ms
+        reserve = self._reserves.get(token) or Reserve(now)
+        grown = 1 + YEARLY_RATE * (now - reserve.updated_ms) / _YEAR_MS
+        return replace(reserve, index=reserve.index * grown, updated_ms=now)
 
     def supplied(self, address: str, token: int) -> Decimal:
         """Return what a wallet's supply is worth now."""
-        reserve = self.reserve(token)
+        reserve = self._as_of_now(token)
         stake = reserve.supplied.get(address)
         if stake is None:
             return ZERO
@@ -92,7 +96,7 @@ class Lending:
 
     def borrowed(self, address: str, token: int) -> Decimal:
         """Return what a wallet owes now."""
-        reserve = self.reserve(token)
+        reserve = self._as_of_now(token)
         stake = reserve.borrowed.get(address)
         return ZERO if stake is None else (stake.shares * reserve.index).quantize(_UNIT, ROUND_CEILING)
 

@@ -1,11 +1,11 @@
-"""Account states: perp margin per dex and spot balances (facts 1.8). Closed positions are left out."""
+"""Account states: perp margin per dex (facts 1.8). Closed positions are left out."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from hlmonitor.simulator.core.accounts import MICRO, ZERO, Account, Balance, Position
+from hlmonitor.simulator.core.accounts import MICRO, ZERO, Account, Position
 from hlmonitor.simulator.core.margin import Pool
 from hlmonitor.simulator.core.tiers import table_of
 
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hlmonitor.simulator.core.exchange import Exchange
-    from hlmonitor.simulator.core.instruments import Instrument, Token
+    from hlmonitor.simulator.core.instruments import Instrument
     from hlmonitor.simulator.core.margin import Margin
 
-_CENT_OF_CENT: Final = Decimal("0.0001")
+_FINE: Final = Decimal("0.0000000001")
+"""How exactly the venue writes what it divides."""
 
 
 def clearinghouse_state(exchange: Exchange, address: str, dex: str) -> dict[str, object]:
@@ -70,7 +71,7 @@ def _position(exchange: Exchange, account: Account, instrument: Instrument, posi
         "entryPx": _usd(position.entry_ntl / size),
         "positionValue": amount(size * mark),
         "unrealizedPnl": _usd(pnl),
-        "returnOnEquity": amount((pnl * leverage / position.entry_ntl).quantize(_CENT_OF_CENT)),
+        "returnOnEquity": amount((pnl * leverage / position.entry_ntl).quantize(_FINE)),
         "liquidationPx": _liquidation_px(exchange, account, instrument, position),
         "marginUsed": _usd(used),
         "maxLeverage": instrument.max_leverage,
@@ -83,41 +84,23 @@ def _position(exchange: Exchange, account: Account, instrument: Instrument, posi
 
 
 def _liquidation_px(exchange: Exchange, account: Account, instrument: Instrument, position: Position) -> str | None:
-    """Return the mark at which the position's pool falls under maintenance, other marks unchanged."""
+    """Return the mark at which the position's pool falls under maintenance, other marks unchanged.
+
+    A unified account's spot balance of the collateral comes to the cross pool's help first.
+    """
     pool = Pool(account, instrument.dex, None if position.raw_usd is None else instrument.coin)
     spare = exchange.margin.pool_value(pool) - exchange.margin.pool_maintenance(pool)
+    if account.is_unified and pool.coin is None:
+        token = exchange.state.universe.collateral(instrument.dex)
+        if token in account.spot:
+            spare += max(account.spot[token].total - exchange.margin.hold(account, token), ZERO)
     size, mark = abs(position.szi), exchange.state.mark(instrument.coin)
     rate = table_of(instrument).rate(size * mark)
     side = 1 if position.szi > 0 else -1
     px = mark - side * spare / size / (1 - rate * side)
-    return _usd(px) if px > 0 else None
+    return amount(px.quantize(_FINE)) if px > 0 else None
 
 
 def all_dexs_states(exchange: Exchange, address: str) -> list[tuple[str, dict[str, object]]]:
     """Write the states on every dex as [name, state] pairs, the main dex first."""
     return [(dex.name, clearinghouse_state(exchange, address, dex.name)) for dex in exchange.state.universe.dexes]
-
-
-def spot_state(exchange: Exchange, address: str) -> dict[str, object]:
-    """Write the spot balances of an address; tokens that it does not own are left out."""
-    account = exchange.state.accounts.get(address) or Account(address)
-    tokens = exchange.state.universe.token_by_index
-    balances = [
-        _balance(tokens[token], balance, exchange.margin.hold(account, token))
-        for token, balance in account.spot.items()
-        if balance.total
-    ]
-    return {"balances": balances, "evmEscrows": []}
-
-
-def _balance(token: Token, balance: Balance, hold: Decimal) -> dict[str, object]:
-    row: dict[str, object] = {
-        "coin": token.name,
-        "token": token.index,
-        "total": amount(balance.total),
-        "hold": amount(hold),
-        "entryNtl": amount(balance.entry_ntl),
-    }
-    if token.is_outcome:
-        del row["token"]
-    return row

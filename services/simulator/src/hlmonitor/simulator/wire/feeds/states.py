@@ -9,7 +9,8 @@ from hlmonitor.simulator.core.instruments import MAIN_DEX
 from hlmonitor.simulator.wire import frames
 from hlmonitor.simulator.wire.active import active_asset_data
 from hlmonitor.simulator.wire.rows import frontend_order_row, twap_state_row
-from hlmonitor.simulator.wire.states import all_dexs_states, clearinghouse_state, spot_state
+from hlmonitor.simulator.wire.spot_states import spot_state
+from hlmonitor.simulator.wire.states import all_dexs_states, clearinghouse_state
 from hlmonitor.simulator.wire.subscriptions import ALL_DEXS
 from hlmonitor.simulator.wire.web_data import web_data_3
 
@@ -128,9 +129,9 @@ class SpotState:
 
     def first(self, wanted: Subscription) -> Frame:
         """Return the balances."""
-        return frames.message(
-            "spotState", {"user": wanted.key, "spotState": spot_state(self._view.exchange, wanted.key)}
-        )
+        ignores = wanted.option("ignorePortfolioMargin") is True
+        state = spot_state(self._view.exchange, wanted.key, ignores_portfolio_margin=ignores)
+        return frames.message("spotState", {"user": wanted.key, "spotState": state})
 
     def live(self, block: Block, heard: Heard) -> Iterator[Delivery]:
         """Yield the balances of those whose tokens moved."""

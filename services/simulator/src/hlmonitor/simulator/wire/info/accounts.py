@@ -10,7 +10,8 @@ from hlmonitor.simulator.wire import listing
 from hlmonitor.simulator.wire.active import active_asset_data
 from hlmonitor.simulator.wire.requests import accounts as asked
 from hlmonitor.simulator.wire.rows import amount, frontend_order_row, twap_state_row
-from hlmonitor.simulator.wire.states import clearinghouse_state, spot_state
+from hlmonitor.simulator.wire.spot_states import spot_state
+from hlmonitor.simulator.wire.states import clearinghouse_state
 from hlmonitor.simulator.wire.vaults import leading_vaults, total_vault_equity
 
 from .topic import FailedAnswerError, Topic, dex_named, listed

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from hlmonitor.simulator.core.instruments import MAIN_DEX
 from hlmonitor.simulator.wire.requests import roles as asked
-from hlmonitor.simulator.wire.states import all_dexs_states, clearinghouse_state, spot_state
+from hlmonitor.simulator.wire.spot_states import spot_state
+from hlmonitor.simulator.wire.states import all_dexs_states, clearinghouse_state
 
 from .topic import Topic
 
