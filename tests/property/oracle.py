@@ -198,17 +198,11 @@ def position_rate(fortune: Fortune, coin: str, notional: Fraction) -> Fraction |
     values, balances = fortune.values or {}, fortune.balances
     dex = coin.split(":", maxsplit=1)[0] if ":" in coin else ""
     everything = sum((PRICES.get(token, Fraction(0)) * owned for token, owned in (balances or {}).items()), Fraction(0))
-    margins = sum((PRICES[COLLATERAL[name]] * value for name, value in values.items()), Fraction(0))
-    if fortune.mode == "portfolioMargin" or (is_spot(coin) and fortune.mode == "unifiedAccount"):
-        backing = None if balances is None else everything + margins
-    elif is_spot(coin):
+    if fortune.mode == "portfolioMargin" or is_spot(coin):
         backing = None if balances is None else everything
-    elif dex not in values:
-        backing = None
     elif fortune.mode == "unifiedAccount":
-        token = COLLATERAL[dex]
-        shared = sum((value for name, value in values.items() if COLLATERAL[name] == token), Fraction(0))
-        backing = None if balances is None else balances.get(token, Fraction(0)) + shared
+        # What perps are worth is a part of the balance already.
+        backing = None if balances is None else balances.get(COLLATERAL[dex], Fraction(0))
     else:
-        backing = values[dex]
+        backing = values.get(dex)
     return None if backing is None or backing <= 0 else half_even(100 * notional / backing, RATE_DECIMALS)

@@ -666,7 +666,7 @@ RATES = Rule(
         "The rate is the signal's notional as percent of what the wallet has where it trades: for a perp the "
         "value of its dex' account in that dex' collateral, for spot all balances at mid prices, as last seen when "
         "the signal is decided. Values in different tokens are never added without their prices. A unified account "
-        "keeps collateral as a spot balance, so that balance and every dex that shares it count together. "
+        "keeps collateral as a spot balance, of which what its perps are worth is a part: that balance counts alone. "
         "The size is the rate in a word, by `HLMON_SMALL_BELOW` (5) and `HLMON_MEDIUM_BELOW` (20)."
     ),
     examples=(
@@ -719,9 +719,9 @@ RATES = Rule(
             ),
         ),
         Example(
-            title="A unified account keeps its collateral as a spot balance: 100 of 100 + 400 are 20 %",
+            title="A unified account keeps its collateral as a spot balance: 100 of 500, perps included, are 20 %",
             story=(
-                Account({"": "100"}, {"USDC": "400"}, mode="unifiedAccount"),
+                Account({"": "100"}, {"USDC": "500"}, mode="unifiedAccount"),
                 buys("1"),
                 FILLED,
                 Signal(leg="open", side="LONG", size="1", also={"position_rate": "20"}),
@@ -730,7 +730,7 @@ RATES = Rule(
         Example(
             title="What a unified account has in another collateral stands behind other positions",
             story=(
-                Account({"": "100", "flx": "1000"}, {"USDC": "400", "USDH": "200"}, mode="unifiedAccount"),
+                Account({"": "100", "flx": "1000"}, {"USDC": "500", "USDH": "1200"}, mode="unifiedAccount"),
                 buys("1"),
                 FILLED,
                 Signal(leg="open", side="LONG", size="1", also={"position_rate": "20"}),
@@ -742,7 +742,7 @@ RATES = Rule(
         Example(
             title="With portfolio margin all that the wallet has stands behind each position, by its price in USD",
             story=(
-                Account({"": "100", "flx": "50"}, {"USDC": "300", "HYPE": "2"}, mode="portfolioMargin"),
+                Account({"": "100", "flx": "50"}, {"USDC": "400", "USDH": "50", "HYPE": "2"}, mode="portfolioMargin"),
                 buys("1"),
                 FILLED,
                 Signal(leg="open", side="LONG", size="1", also={"position_rate": "20"}),

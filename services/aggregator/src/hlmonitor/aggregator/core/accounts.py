@@ -8,7 +8,7 @@ import msgspec
 
 from hlmonitor.aggregator.core.metadata import Markets
 from hlmonitor.domain.addresses import Address
-from hlmonitor.domain.decimals import ZERO, parse_amount, plus, product, total
+from hlmonitor.domain.decimals import ZERO, parse_amount, product, total
 from hlmonitor.domain.fills import is_spot
 from hlmonitor.v1.events_pb2 import AccountSnapshot, DexState, Position, SpotBalance
 from hlmonitor.v1.storage_pb2 import PositionCacheRow
@@ -53,41 +53,25 @@ class Account:
         """What share of the account a notional in quote units is; None when the account's value is not known.
 
         Values in different tokens are never added without their prices. A perp is measured against its dex, in the
-        dex' collateral. A unified account keeps collateral as a spot balance, so there it is measured against that
-        balance and every dex that shares it. What backs all of an account (spot, portfolio margin) is counted in USD.
+        dex' collateral. A unified account keeps collateral as a spot balance, of which what perps are worth is a part
+        already, so there it is measured against that balance. What backs all of an account (spot, portfolio margin)
+        is counted in USD.
         """
         if is_spot(coin) or self.abstraction == _PORTFOLIO:
             price = markets.token_usd(markets.quote_of(coin) or "")
             worth = None if price is None else product(notional, price)
-            value = self._total_usd(markets)
+            value = None if self.balances is None else self.spot_total_usd(markets)
         else:
             worth, value = notional, self._collateral_behind(dex_of(coin), markets)
         return Fraction(worth) / Fraction(value) if worth is not None and value is not None and value > 0 else None
 
     def _collateral_behind(self, dex: str, markets: Markets) -> Decimal | None:
         """The value behind a dex' positions, in its collateral."""
+        if self.abstraction == _UNIFIED:
+            token = markets.collateral_of(dex)
+            return self.balance_of(token) if token else None
         state = self.dexes.get(dex)
-        if state is None:
-            return None
-        if self.abstraction != _UNIFIED:
-            return parse_amount(state.account_value)
-        token = markets.collateral_of(dex)
-        balance = self.balance_of(token) if token else None
-        if balance is None:
-            return None
-        sharing = (held for name, held in self.dexes.items() if markets.collateral_of(name) == token)
-        return plus(balance, total(parse_amount(held.account_value) for held in sharing))
-
-    def _total_usd(self, markets: Markets) -> Decimal | None:
-        """Everything that backs the account's spot trades, in USD: perps too where they share one collateral."""
-        if self.balances is None:
-            return None
-        spot = self.spot_total_usd(markets)
-        return plus(spot, self._perps_usd(markets)) if self.abstraction in {_UNIFIED, _PORTFOLIO} else spot
-
-    def _perps_usd(self, markets: Markets) -> Decimal:
-        prices = {dex: markets.token_usd(markets.collateral_of(dex) or "") or ZERO for dex in self.dexes}
-        return total(product(parse_amount(held.account_value), prices[dex]) for dex, held in self.dexes.items())
+        return None if state is None else parse_amount(state.account_value)
 
     def leverage_of(self, coin: str) -> int | None:
         """The leverage of the open position in this coin, if there is one."""
