@@ -136,3 +136,25 @@ def test_with_a_million_resting_orders_hardly_another_is_taken_for_one() -> None
 
 def _digest(number: int) -> OrderId:
     return OrderId(blake2b(str(number).encode(), digest_size=16).digest())
+
+
+def test_end_told_twice_while_the_first_is_on_its_way_to_storage_is_a_repeat(sleeper: Sleeper) -> None:
+    sleeper.asks()
+    sleeper.desk.fill(sz="0.6", tid=2, start_position="0.4", time_ms=START_MS + 1)
+    sleeper.save()
+    sleeper.desk.status()
+    # Its end is not committed: storage still says that the order is open, and that nobody took the second fill.
+    assert sleeper.asks() == []
+    sleeper.desk.status()
+    sleeper.save()
+    assert sleeper.sizes() == [("0.4", "timeout", False), ("0.6", "status", True)]
+
+
+def test_order_that_wakes_again_and_again_is_remembered_once(sleeper: Sleeper) -> None:
+    sleeper.asks()
+    sleeper.pass_time(70)
+    before = len(pickle.dumps(sleeper.desk.partition.memory.finished(IDENTITY)))
+    for _ in range(3):
+        sleeper.asks()
+        sleeper.pass_time(70)
+    assert len(pickle.dumps(sleeper.desk.partition.memory.finished(IDENTITY))) == before

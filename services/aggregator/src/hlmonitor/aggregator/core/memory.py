@@ -67,7 +67,8 @@ class Memory:
     def remember(self, order: OrderState) -> None:
         """Keep an order that has finished; forget this partition's oldest while there are too many."""
         before = self._forget(order.id)
-        digests = [*(before.digests if before else ()), *order.fills]
+        # An order that rested has some of its fills in both.
+        digests = list(dict.fromkeys((*(before.digests if before else ()), *order.fills)))
         times_ms = [held.fill.time_ms for held in order.fills.values()]
         last_ms = max(before.last_ms if before else 0, order.status.time_ms if order.status else 0, *times_ms, 0)
         self._keep(order.id, FinishedOrder(order.filled, order.status, order.totals, digests, last_ms))

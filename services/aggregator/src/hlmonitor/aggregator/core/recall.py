@@ -68,7 +68,7 @@ class Recall:
         self.newest_ms = max(self.newest_ms, fill.time_ms)
         if (order and digest in order.fills) or self.has_taken(identity, digest):
             return None
-        if order is None and self.resting.must_ask(identity):
+        if order is None and self._may_rest(identity):
             return Question(AskFor.REST, identity)
         may_be_old = fill.replayed or fill.time_ms <= self.memory.forgotten_ms
         counts = order is not None or (wallet.entry is not None and fill.time_ms >= wallet.entry.signals_from_ms)
@@ -83,12 +83,16 @@ class Recall:
             or wallet.says_nothing(status)
         ):
             return None
-        if self.resting.must_ask(identity):
+        if self._may_rest(identity):
             return Question(AskFor.REST, identity)
         is_recent = status.status_time_ms > max(received_at_ms - LIVE_STATUS_MS, self.memory.forgotten_ms)
         if is_recent or self.finished(identity) or self.memory.is_settled(identity):
             return None
         return Question(AskFor.END, identity)
+
+    def _may_rest(self, identity: OrderId) -> bool:
+        # What is on its way to SQL does not rest: SQL would answer with what was before.
+        return self.resting.must_ask(identity) and not self.outbox.holds(identity)
 
     def learn(self, asked: storage_pb2.LookupRequest, answer: storage_pb2.LookupResponse) -> None:
         """Take in what SQL has of what it was asked for; the fills of resting orders are taken in one by one."""
