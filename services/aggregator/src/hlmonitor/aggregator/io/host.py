@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 from typing import TypeVar
 
 import grpc
@@ -72,7 +73,7 @@ class PartitionHost:
     releasing: bool = False
     intake: Intake = field(init=False)
     _tasks: asyncio.TaskGroup | None = None
-    _is_asking: bool = False
+    _asking: asyncio.Task[None] | None = None
     _queues: dict[Address, PublishQueue] = field(default_factory=dict)
     _publishing: dict[Address, asyncio.Task[None]] = field(default_factory=dict)
     _kick: asyncio.Event = field(default_factory=asyncio.Event)
@@ -156,14 +157,15 @@ class PartitionHost:
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 await self._commit_loop(self._tasks, partition)
-                for task in self._publishing.values():
+                # What SQL is asked for was not taken in: it is the next owner's.
+                for task in (*self._publishing.values(), *((self._asking,) if self._asking else ())):
                     task.cancel()
         except* StaleEpochError as errors:
             raise StaleEpochError from errors
         except* ReloadError as errors:
             raise ReloadError(str(errors.exceptions[0])) from errors
         finally:
-            self.partition, self._tasks, self._is_asking = None, None, False
+            self.partition, self._tasks, self._asking = None, None, None
             partition.memory.close()
             self.intake.disown()
             self._publishing.clear()
@@ -276,21 +278,27 @@ class PartitionHost:
 
     def _flow(self) -> None:
         """Let events in; ask SQL when the next one needs that, one question at a time."""
-        if self.partition is None or self._tasks is None or self._is_asking:
+        if self.partition is None or self._tasks is None or self._asking:
             return
         question = self.intake.flow(self.partition, clock())
         if question is not None:
-            self._is_asking = True
-            self._tasks.create_task(self._ask(self.partition, question))
+            self._asking = self._tasks.create_task(self._ask(self.partition, question))
 
     async def _ask(self, partition: Partition, question: storage_pb2.LookupRequest) -> None:
         answer = await self.shared.storage.lookup(question)
         partition.recall.learn(question, answer)
-        for row in answer.resting_fills:
-            self._take_stored(partial(partition.wake, now=clock()), row)
-        self._is_asking = False
+        for _, rows in groupby(sorted(answer.resting_fills, key=_order_of), _order_of):
+            # An order comes back as a whole; between two of them others may run.
+            for row in rows:
+                self._take_stored(partial(partition.wake, now=clock()), row)
+            await asyncio.sleep(0)
+        self._asking = None
         self._flow()
         self._kick.set()
+
+
+def _order_of(row: storage_pb2.FillRow) -> bytes:
+    return row.order_id
 
 
 class _Stamps(msgspec.Struct):

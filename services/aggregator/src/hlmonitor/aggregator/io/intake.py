@@ -14,7 +14,7 @@ from hlmonitor.aggregator.core.convert import FieldError, Input, input_of
 from hlmonitor.aggregator.core.inputs import FillInput, StatusInput
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.partition import Partition
-from hlmonitor.aggregator.core.recall import Question, lookup_of
+from hlmonitor.aggregator.core.recall import AskFor, Question, lookup_of
 from hlmonitor.aggregator.io.sessions import Session, Sessions
 from hlmonitor.domain.addresses import Address
 from hlmonitor.runtime.logs import Log
@@ -24,6 +24,8 @@ STRANGER_S = 5.0
 """Events of a wallet that our copy of the watch list does not have yet wait for it this long."""
 MAX_LOOKUPS = 1_000
 """Fills and orders that one question asks for; the contract allows 5,000."""
+MAX_WOKEN = 100
+"""Resting orders among them: each is answered with all its fills, and a message has a limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +94,12 @@ class Intake:
     def _lookup(self, partition: Partition) -> storage_pb2.LookupRequest:
         """Everything that waits and will have to be asked for, in one question."""
         questions: set[Question] = set()
+        woken = 0
         for waiting in self._waiting:
-            if asked := _question(partition, waiting):
+            if (asked := _question(partition, waiting)) and asked not in questions:
                 questions.add(asked)
-            if len(questions) >= MAX_LOOKUPS:
+                woken += asked.what is AskFor.REST
+            if len(questions) >= MAX_LOOKUPS or woken >= MAX_WOKEN:
                 break
         return lookup_of(questions, partition.outbox)
 
