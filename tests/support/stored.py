@@ -51,6 +51,7 @@ class Stored:
         if batch.number != self.last_batch + 1:
             raise ContractError(f"batch {batch.number} follows {self.last_batch}")
         self.last_batch = batch.number
+        self.rows |= {key: _finished(row) for key, row in self.rows.items() if row.address in batch.removed}
         for unit in batch.units:
             self._apply_unit(unit)
         self._add([signal for unit in batch.units for signal in unit.signals])
@@ -161,3 +162,9 @@ class Stored:
         return storage_pb2.AddressCounter(
             address=address, next_number=self.numbers[address] + 1, published_seq=seq, published_number=number
         )
+
+
+def _finished(row: storage_pb2.OrderRow) -> storage_pb2.OrderRow:
+    finished = storage_pb2.OrderRow.FromString(row.SerializeToString())
+    finished.finished = True
+    return finished

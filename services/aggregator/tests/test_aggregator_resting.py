@@ -150,6 +150,24 @@ def test_end_told_twice_while_the_first_is_on_its_way_to_storage_is_a_repeat(sle
     assert sleeper.sizes() == [("0.4", "timeout", False), ("0.6", "status", True)]
 
 
+def test_resting_orders_of_a_removed_wallet_are_finished(sleeper: Sleeper) -> None:
+    sleeper.desk.partition.watch({}, sleeper.desk.now)
+    sleeper.save()
+    assert all(row.finished for row in sleeper.stored.rows.values())
+
+
+def test_order_that_rests_over_its_wallets_removal_goes_on_when_the_wallet_comes_back(sleeper: Sleeper) -> None:
+    sleeper.desk.partition.watch({}, sleeper.desk.now)
+    sleeper.save()
+    sleeper.desk.watch()
+    assert sleeper.asks() == [AskFor.REST]
+    sleeper.desk.fill(sz="0.6", tid=2, start_position="0.4", time_ms=START_MS + 1)
+    sleeper.desk.status()
+    sleeper.save()
+    assert sleeper.sizes() == [("0.4", "timeout", False), ("0.6", "status", True)]
+    assert all(row.finished for row in sleeper.stored.rows.values())
+
+
 def test_order_that_wakes_again_and_again_is_remembered_once(sleeper: Sleeper) -> None:
     sleeper.asks()
     sleeper.pass_time(70)

@@ -1,9 +1,11 @@
 import grpc
 import pytest
-from writer_builders import PARTITION, batch, digest, fill, order, status, unit
+from writer_builders import PARTITION, WALLET, address, batch, digest, fill, order, status, unit
 from writer_harness import Writer
 
 from hlmonitor.v1 import storage_pb2
+
+OTHER = address(2)
 
 
 async def _lookup(writer: Writer, *, epoch: int = 1, **asked: list[bytes]) -> storage_pb2.LookupResponse:
@@ -73,3 +75,21 @@ async def test_resting_orders_are_loaded_as_ids_and_looked_up_with_their_marked_
     names = ("rests", "done", "never")
     found = await _lookup(writer, resting_orders=[digest(name) for name in names])
     assert [(row.digest, row.open_number) for row in found.resting_fills] == [(fill(1).digest, 1)]
+
+
+async def test_orders_of_a_removed_wallet_rest_no_more_and_those_of_others_do(writer: Writer) -> None:
+    await writer.acquire(PARTITION)
+    stays = order("stays", oid=78, wallet=OTHER, signal_sent=True)
+    await writer.commit(
+        batch(
+            1,
+            unit("goes", fills=[fill(1, order="goes")], rows=[order("goes", signal_sent=True)]),
+            unit("stays", wallet=OTHER, fills=[fill(2, order="stays", wallet=OTHER)], rows=[stays]),
+        )
+    )
+    comes_back = unit("new", fills=[fill(3, order="new")], rows=[order("new", oid=79)])
+    await writer.commit(batch(2, comes_back, removed=[WALLET]))
+    items = await writer.load(PARTITION, 1)
+    assert [item.resting_orders for item in items if item.WhichOneof("item") == "resting_orders"] == [digest("stays")]
+    assert [item.order.order_id for item in items if item.WhichOneof("item") == "order"] == [digest("new")]
+    assert not (await _lookup(writer, resting_orders=[digest("goes")])).resting_fills

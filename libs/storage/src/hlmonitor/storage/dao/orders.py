@@ -74,6 +74,22 @@ async def put(connection: AsyncConnection, rows: Sequence[OrderValues]) -> None:
     await _upsert(connection, without, keep_fills=True)
 
 
+async def finish_all(connection: AsyncConnection, wallets: Sequence[tuple[int, str]], now_ms: int) -> None:
+    """Finish every order of these wallets (partition, address) that is not: its end will not be heard of."""
+    table = hl_order_aggregation.c
+    if wallets:
+        statement = (
+            update(hl_order_aggregation)
+            .where(
+                table.partition_id == bindparam("partition"),
+                table.finished.is_(False),
+                table.address == bindparam("wallet"),
+            )
+            .values(finished=True, updated_at=now_ms)
+        )
+        await connection.execute(statement, [{"partition": number, "wallet": wallet} for number, wallet in wallets])
+
+
 async def of_open_orders(connection: AsyncConnection, partition: int) -> list[StoredOrder]:
     """All rows of the partition's orders that are open."""
     table = hl_order_aggregation.c

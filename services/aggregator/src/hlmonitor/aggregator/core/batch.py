@@ -55,6 +55,7 @@ class Outbox:
     _late: dict[tuple[str, int], storage_pb2.GapRow] = field(default_factory=dict)
     _cache: dict[str, storage_pb2.PositionCacheRow] = field(default_factory=dict)
     _published: list[storage_pb2.PublishedMark] = field(default_factory=list)
+    _removed: dict[str, None] = field(default_factory=dict)
     _lazy_since_s: float | None = None
 
     @property
@@ -117,6 +118,10 @@ class Outbox:
         known = self._late.setdefault((row.address, row.feed), row)
         known.from_ms, known.to_ms = min(known.from_ms, row.from_ms), max(known.to_ms, row.to_ms)
 
+    def removed(self, address: str) -> None:
+        """A wallet is not watched any more: its orders that rest are finished."""
+        self._removed[address] = None
+
     def cache(self, row: storage_pb2.PositionCacheRow, now_s: float) -> None:
         """Keep the newest position cache row of a wallet."""
         self._cache[row.address] = row
@@ -151,7 +156,7 @@ class Outbox:
 
     @property
     def _is_urgent(self) -> bool:
-        return bool(self._units or self._watermarks or self._gaps or self._late)
+        return bool(self._units or self._watermarks or self._gaps or self._late or self._removed)
 
     @property
     def _is_lazy(self) -> bool:
@@ -172,11 +177,12 @@ class Outbox:
             gaps=[*self._late.values(), *self._gaps],
             position_cache=self._cache.values(),
             published=self._published,
+            removed=self._removed,
         )
 
     def _clear(self) -> None:
         self._units, self._watermarks = {}, {}
-        self._gaps, self._late, self._cache, self._published = [], {}, {}, []
+        self._gaps, self._late, self._cache, self._published, self._removed = [], {}, {}, [], {}
         self._lazy_since_s = None
 
 

@@ -284,6 +284,7 @@ class Partition:
             self.decider.flush(wallet, order, now)
         for feed, gap in wallet.gaps.items():
             self.outbox.gap(_gap_row(wallet.address, feed, gap, "removed"))
+        self.outbox.removed(wallet.address)
         # The counter lives on: a wallet that comes back goes on with the next number.
         wallet.entry, wallet.gaps, wallet.account = None, {}, Account(wallet.address)
 

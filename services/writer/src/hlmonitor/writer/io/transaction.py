@@ -8,7 +8,7 @@ from typing import assert_never
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hlmonitor.storage.dao import counters, dead_letters, partitions, signals
+from hlmonitor.storage.dao import counters, dead_letters, orders, partitions, signals
 from hlmonitor.storage.dao.signals import Numbered
 from hlmonitor.v1 import storage_pb2
 from hlmonitor.writer.core.batches import NEVER_ACQUIRED, Standing, Verdict, judge
@@ -130,6 +130,8 @@ class GroupCommit:
             unit for batch in batches for unit in units_of(batch, Stamp(batch.partition, now_ms, self.signal_expiry_ms))
         ]
         units += [conflict for unit in units for conflict in _leave_out_stored(unit, stored, outcome)]
+        removed = [(batch.partition, address) for batch in batches for address in batch.removed]
+        await orders.finish_all(connection, removed, now_ms)
         outcome.present.update(await write(connection, units))
         outcome.refused_units = [unit for unit in units if unit.reason is not None]
         await counters.raise_to(connection, _raised(batches))
