@@ -150,3 +150,28 @@ def test_break_of_a_balance_that_nothing_explains_is_read_again_and_is_no_gap() 
         counted, asked = _after_a_break(total)
         assert counted == {"read_again": 1}
         assert asked == [BackfillRequest(WHALE, events_pb2.FEED_USER_FILLS, START_MS + 2, ())]
+
+
+def test_balance_that_never_chains_is_read_again_once_a_minute_from_the_first_break_on() -> None:
+    desk = Desk()
+    asked: list[Request] = []
+    for number in range(20):
+        _spot(desk, str(100 * number), "1", tid=number + 1)
+        desk.wait(3)
+        asked += desk.partition.take_requests()
+    assert asked == [BackfillRequest(WHALE, events_pb2.FEED_USER_FILLS, START_MS + 1, ())]
+    desk.wait(60)
+    asked = desk.partition.take_requests()
+    assert asked == [BackfillRequest(WHALE, events_pb2.FEED_USER_FILLS, START_MS + 2, ())]
+
+
+def test_chain_of_a_wallet_that_was_not_watched_for_a_while_begins_anew() -> None:
+    desk = Desk()
+    desk.fill(start_position="5")
+    desk.wait(3)
+    desk.partition.watch({}, desk.now)
+    desk.watch()
+    desk.fill(start_position="50", oid=2, tid=2, time_ms=START_MS + 9)
+    desk.wait(5)
+    assert desk.partition.wallets[WHALE].gaps == {}
+    assert desk.partition.take_tally().breaks == 0

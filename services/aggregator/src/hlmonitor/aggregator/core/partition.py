@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from hlmonitor.aggregator.core.accounts import Account
 from hlmonitor.aggregator.core.batch import Outbox
-from hlmonitor.aggregator.core.continuity import Break
+from hlmonitor.aggregator.core.continuity import Break, Continuity
 from hlmonitor.aggregator.core.convert import FEED_NUMBERS, fill_input
 from hlmonitor.aggregator.core.decider import Decider
 from hlmonitor.aggregator.core.inputs import FillInput, StatusInput
@@ -32,6 +32,8 @@ from hlmonitor.v1 import events_pb2, storage_pb2
 FILL_FEEDS = (events_pb2.FEED_USER_FILLS, events_pb2.FEED_USER_TWAP_SLICE_FILLS)
 CACHE_S = 2.0
 """A wallet's position cache row is written at most this often."""
+REREAD_S = 60.0
+"""For balances that do not chain, a wallet's fills are read again at most this often: many transfers cost no more."""
 MAX_SYSTEM_OIDS = 1_000
 DEDUP_HORIZON_S = 6 * 86_400.0
 """A fill older than this is stored and never told: SQL or the stream may have forgotten what was told of it."""
@@ -259,6 +261,7 @@ class Partition:
                 self._tell_break(wallet, found, now)
             for found in wallet.balances.breaks(now.mono_s):
                 self._check_balance(wallet, found)
+            self._read_again(wallet, now)
 
     def take_requests(self) -> list[Request]:
         """What to ask of gateways since the last call."""
@@ -287,6 +290,7 @@ class Partition:
         self.outbox.removed(wallet.address)
         # The counter lives on: a wallet that comes back goes on with the next number.
         wallet.entry, wallet.gaps, wallet.account = None, {}, Account(wallet.address)
+        wallet.positions, wallet.balances, wallet.reread_from_ms = Continuity(), Continuity(), None
 
     def _revive_or_open(self, wallet: Wallet, ref: OrderRef, identity: OrderId, now: Now) -> OrderState:
         order = OrderState(ref, identity)
@@ -357,7 +361,13 @@ class Partition:
         explained = wallet.account.balance_of(found.coin) == wallet.balances.end_of(found.coin)
         self.decider.tally.balance_breaks["explained" if explained else "read_again"] += 1
         if not explained:
-            self.decider.requests.append(BackfillRequest(wallet.address, events_pb2.FEED_USER_FILLS, found.from_ms, ()))
+            wallet.reread_from_ms = min(found.from_ms, wallet.reread_from_ms or found.from_ms)
+
+    def _read_again(self, wallet: Wallet, now: Now) -> None:
+        from_ms = wallet.reread_from_ms
+        if from_ms is not None and now.mono_s - wallet.reread_at_s >= REREAD_S:
+            wallet.reread_from_ms, wallet.reread_at_s = None, now.mono_s
+            self.decider.requests.append(BackfillRequest(wallet.address, events_pb2.FEED_USER_FILLS, from_ms, ()))
 
     def _tell_break(self, wallet: Wallet, found: Break, now: Now) -> None:
         """A fill was missed: nobody can say by which feed, so both are read again."""

@@ -45,6 +45,9 @@ class Wallet:
     system_oids: dict[tuple[str, int], None] = field(default_factory=dict)
     """Order ids of the venue's own fills: a status for one says nothing of an order of the wallet."""
     cached_at_s: float = float("-inf")
+    reread_from_ms: int | None = None
+    """From where fills are to be read again because a balance does not chain."""
+    reread_at_s: float = float("-inf")
 
     def order(self, ref: OrderRef, identity: OrderId) -> OrderState:
         """The order's state, made when it is spoken of for the first time."""
