@@ -23,6 +23,8 @@ _MS = 1000
 _ROOM_FOR_ENDS = 0.5
 # From here on one list of the account's orders costs less weight than single questions.
 _ASK_SINGLY_UP_TO = 20
+# The venue keeps about 2000 orders of an account; the newest are the ones that it still knows.
+_ASK_SINGLY_AT_MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +104,13 @@ class CatchupReader:
         return False
 
     async def _statuses(self, session: Session, work: Catchup, oids: set[int]) -> None:
+        rest = set(oids)
         if len(oids) > _ASK_SINGLY_UP_TO:
             listed = [row for row in await self.client.historical_orders(session.address) if row.order.oid in oids]
             await self._forward_statuses(session, work, listed)
-            # Only what the venue lists is known to it: it keeps about 2000 orders.
-            return
-        for oid in sorted(oids):
+            # The list has a row for each status, so it may end before the orders do that the venue still knows.
+            rest -= {row.order.oid for row in listed}
+        for oid in sorted(rest, reverse=True)[:_ASK_SINGLY_AT_MOST]:
             found = await self.client.order_status(session.address, oid)
             if found is not None:
                 await self._forward_statuses(session, work, [found])
