@@ -7,8 +7,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from hlmonitor.runtime.settings import load_settings
+from hlmonitor.simulator.core.durations import MINUTE_MS
 from hlmonitor.simulator.core.ledger import ORDER_HORIZON, Ledger
-from hlmonitor.simulator.core.limits import MINUTE_MS, IpBudget, LimitConfig
+from hlmonitor.simulator.core.limits import IpBudget, LimitConfig
 from hlmonitor.simulator.core.orders import Side, Status
 from hlmonitor.simulator.io.config import ServerConfig
 from hlmonitor.simulator.settings import SimulatorSettings

@@ -1,8 +1,9 @@
 import json
 from decimal import Decimal
 
+from hlmonitor.simulator.core.durations import HOUR_MS
 from hlmonitor.simulator.core.exchange import Exchange
-from hlmonitor.simulator.core.funding import HOUR_MS, SAMPLE_MS
+from hlmonitor.simulator.core.funding import SAMPLE_MS
 from hlmonitor.simulator.core.ledger import Ledger
 from hlmonitor.simulator.core.listings import default_universe
 from hlmonitor.simulator.core.orders import Side

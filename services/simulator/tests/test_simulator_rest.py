@@ -46,6 +46,7 @@ async def test_what_cannot_be_read_is_422_with_the_venues_text() -> None:
             "[]",
             '{"type":"userFills"}',
             '{"type":"userFills","user":"0x12"}',
+            '{"type":"userFills","user":"' + A + '\\n"}',
             '{"type":"userFillsByTime","user":"' + A + '","startTime":"now"}',
             '{"type":"candleSnapshot","req":{"coin":"BTC","interval":"7m","startTime":0,"endTime":1}}',
             '{"type":"l2Book","coin":"BTC","nSigFigs":6}',

@@ -13,12 +13,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from .accounts import ZERO
+from .durations import DAY_MS, HOUR_MS, MINUTE_MS
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
 KEPT: Final = 5_000
-_MINUTE_MS: Final = 60_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -52,19 +52,17 @@ class Interval(StrEnum):
         return start_ms + length if length else _month(start_ms)[1]
 
 
-_HOUR_MS: Final = 60 * _MINUTE_MS
-DAY_MS: Final = 24 * _HOUR_MS
 _LENGTH_MS: Final = {
-    Interval.M1: _MINUTE_MS,
-    Interval.M3: 3 * _MINUTE_MS,
-    Interval.M5: 5 * _MINUTE_MS,
-    Interval.M15: 15 * _MINUTE_MS,
-    Interval.M30: 30 * _MINUTE_MS,
-    Interval.H1: _HOUR_MS,
-    Interval.H2: 2 * _HOUR_MS,
-    Interval.H4: 4 * _HOUR_MS,
-    Interval.H8: 8 * _HOUR_MS,
-    Interval.H12: 12 * _HOUR_MS,
+    Interval.M1: MINUTE_MS,
+    Interval.M3: 3 * MINUTE_MS,
+    Interval.M5: 5 * MINUTE_MS,
+    Interval.M15: 15 * MINUTE_MS,
+    Interval.M30: 30 * MINUTE_MS,
+    Interval.H1: HOUR_MS,
+    Interval.H2: 2 * HOUR_MS,
+    Interval.H4: 4 * HOUR_MS,
+    Interval.H8: 8 * HOUR_MS,
+    Interval.H12: 12 * HOUR_MS,
     Interval.D1: DAY_MS,
     Interval.D3: 3 * DAY_MS,
     Interval.W1: 7 * DAY_MS,
@@ -114,7 +112,7 @@ class CoinCandles:
     def add(self, px: Decimal, sz: Decimal, time_ms: int) -> None:
         """Count a trade; times never go back."""
         minute = self._minute
-        start = time_ms - time_ms % _MINUTE_MS
+        start = time_ms - time_ms % MINUTE_MS
         if minute is None or minute.start_ms != start:
             self._close_minute()
             self._minute = Candle(start, px, px, px, px, sz, px * sz, 1)

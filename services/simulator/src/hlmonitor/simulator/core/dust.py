@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from .accounts import ZERO
 from .balance_fills import BalanceFills
+from .durations import DAY_MS
 from .instruments import USDC
 from .orders import ZERO_HASH, Order, Origin, Side, Tif
 from .precision import round_px, round_sz
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 DUSTER: Final = "0x" + blake2b(b"spot dust conversion", digest_size=20).hexdigest()
 """The account through which dust is sold."""
 
-_DAY_MS: Final = 86_400_000
 _LITTLE: Final = Decimal(1)
 _MOST: Final = Decimal(3_000)
 _MOST_OF: Final = {"PURR": Decimal(10_000)}
@@ -41,11 +41,11 @@ class DustConverter:
         self._margin = margin
         self._matcher = matcher
         self._fills = BalanceFills(state)
-        self._day = state.now_ms // _DAY_MS
+        self._day = state.now_ms // DAY_MS
 
     def run(self) -> None:
         """Convert if this is the first block of a day."""
-        day = self._state.now_ms // _DAY_MS
+        day = self._state.now_ms // DAY_MS
         if day != self._day:
             self._day = day
             self.convert()

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from .accounts import MICRO, ZERO, Account
+from .durations import HOUR_MS
 from .events import FundingPayment, FundingRate
 from .orders import Side
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from .instruments import Instrument
     from .state import ExchangeState
 
-HOUR_MS: Final = 3_600_000
 SAMPLE_MS: Final = 5_000
 _HISTORY: Final = 24 * 365
 _INTEREST: Final = Decimal("0.0001")

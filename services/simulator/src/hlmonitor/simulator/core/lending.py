@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from .accounts import ZERO, Abstraction
+from .durations import DAY_MS
 from .errors import RefusedError
 from .ledger_updates import BorrowLend
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 YEARLY_RATE: Final = Decimal("0.05")
 LOAN_TO_VALUE: Final = Decimal("0.5")
-_YEAR_MS: Final = 365 * 86_400_000
+_YEAR_MS: Final = 365 * DAY_MS
 _UNIT: Final = Decimal("0.00000001")
 
 

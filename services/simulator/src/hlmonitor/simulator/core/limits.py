@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass
-from typing import Final
 
-MINUTE_MS: Final = 60_000
+from .durations import MINUTE_MS
 
 
 @dataclass(frozen=True, slots=True)

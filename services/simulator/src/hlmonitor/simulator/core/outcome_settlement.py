@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Final
 
+from .durations import DAY_MS
 from .errors import RefusedError
 from .events import OutcomeEvent
 from .outcomes import Settled
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from .state import ExchangeState
 
 _SIDES: Final = 2
-_DAY_MS: Final = 86_400_000
 
 
 class OutcomeSettler:
@@ -136,5 +136,5 @@ def describe(recurrence: Recurrence) -> str:
     target = recurrence.target.quantize(Decimal(1), ROUND_HALF_EVEN)
     return (
         f"class:priceBinary|underlying:{recurrence.underlying}|expiry:{expiry:%Y%m%d-%H%M}"
-        f"|targetPrice:{target}|period:{recurrence.period_ms // _DAY_MS}d"
+        f"|targetPrice:{target}|period:{recurrence.period_ms // DAY_MS}d"
     )

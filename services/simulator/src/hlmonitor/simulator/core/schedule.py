@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from .durations import DAY_MS
 from .errors import RefusedError
 from .orders import Status
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
 _LEAST_AHEAD_MS: Final = 5_000
 _MOST_A_DAY: Final = 10
-_DAY_MS: Final = 86_400_000
 
 
 class CancelSchedule:
@@ -58,8 +58,8 @@ class CancelSchedule:
             account = self._state.account(address)
             orders = [*account.all_open(), *account.held_back.values()]
             if self._entry.withdraw(orders, Status.SCHEDULED_CANCEL):
-                self._fired[address] = (now // _DAY_MS, self._count(address) + 1)
+                self._fired[address] = (now // DAY_MS, self._count(address) + 1)
 
     def _count(self, address: str) -> int:
         day, count = self._fired.get(address, (0, 0))
-        return count if day == self._state.now_ms // _DAY_MS else 0
+        return count if day == self._state.now_ms // DAY_MS else 0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from .accounts import ZERO
+from .durations import MINUTE_MS
 from .events import TwapState, TwapStatus
 
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
     from .events import TwapTrigger
     from .orders import Side
-
-_MINUTE_MS: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class Twap:
             request.sz,
             executed_sz,
             executed_ntl,
-            max(1, -(-request.duration_ms // _MINUTE_MS)),
+            max(1, -(-request.duration_ms // MINUTE_MS)),
             request.reduce_only,
             request.randomize,
             self.started_ms,

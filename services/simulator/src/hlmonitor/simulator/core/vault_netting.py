@@ -6,9 +6,10 @@ change, no PnL is shown, there is no fee and no public trade.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from .accounts import ZERO
+from .durations import HOUR_MS
 from .events import Fill
 from .instruments import MAIN_DEX
 from .orders import ZERO_HASH, Side
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from .state import ExchangeState
     from .vaults import Vaults
 
-_HOUR_MS: Final = 3_600_000
-
 
 class VaultNetting:
     """Nets the children of every parent when an hour begins, or on command."""
@@ -30,11 +29,11 @@ class VaultNetting:
         self._state = state
         self._vaults = vaults
         self._positions = Positions(state)
-        self._hour = state.now_ms // _HOUR_MS
+        self._hour = state.now_ms // HOUR_MS
 
     def run(self) -> None:
         """Net if this is the first block of an hour."""
-        hour = self._state.now_ms // _HOUR_MS
+        hour = self._state.now_ms // HOUR_MS
         if hour != self._hour:
             self._hour = hour
             parents = {vault.parent for vault in self._vaults.by_address.values() if vault.parent is not None}

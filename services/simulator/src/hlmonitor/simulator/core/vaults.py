@@ -13,6 +13,7 @@ from decimal import ROUND_DOWN, Decimal
 from typing import TYPE_CHECKING, Final
 
 from .accounts import MICRO, ZERO
+from .durations import DAY_MS
 from .errors import RefusedError
 from .instruments import MAIN_DEX
 from .ledger_updates import VaultCreate, VaultDeposit
@@ -27,7 +28,7 @@ LEADER_COMMISSION: Final = Decimal("0.1")
 LEADER_FRACTION: Final = Decimal("0.05")
 _LEAST: Final = Decimal(100)
 _FEE: Final = Decimal(100)
-_LOCKUP_MS: Final = 86_400_000
+_LOCKUP_MS: Final = DAY_MS
 _UNIT: Final = Decimal("0.000000000001")
 
 

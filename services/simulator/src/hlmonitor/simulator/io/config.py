@@ -22,7 +22,7 @@ _CLIENTS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
-    """Limits, faults and feed habits."""
+    """How it serves: limits, faults, time, the habits of feeds and connections, and what it writes."""
 
     limits: LimitConfig = field(default_factory=LimitConfig)
     faults: FaultConfig = field(default_factory=FaultConfig)

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from hlmonitor.simulator.core.errors import RefusedError
 from hlmonitor.simulator.oracle.expected import Expectation, expect
-from hlmonitor.simulator.wire.requests import Address
+from hlmonitor.simulator.wire.addresses import Address
 
 from . import commands
 from .dump import ledger_lines

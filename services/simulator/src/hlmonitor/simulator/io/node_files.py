@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from hlmonitor.simulator.core.durations import HOUR_MS
 from hlmonitor.simulator.wire.node import fills_line, statuses_line
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 FILLS: Final = "node_fills_by_block"
 STATUSES: Final = "node_order_statuses_by_block"
-_MS_PER_HOUR: Final = 3_600_000
 
 
 class NodeFilesError(OSError):
@@ -80,7 +80,7 @@ class NodeFiles:
             raise NodeFilesError(f"the node's files in {self._root} cannot be written: {error.strerror}") from error
 
     def _turn(self, time_ms: int) -> None:
-        hour = time_ms // _MS_PER_HOUR
+        hour = time_ms // HOUR_MS
         if hour == self._hour:
             return
         self.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hlmonitor.simulator.core.candles import DAY_MS
+from hlmonitor.simulator.core.durations import DAY_MS
 from hlmonitor.simulator.core.tiers import table_of
 
 from .rows import amount

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hlmonitor.simulator.core.accounts import MICRO
+from hlmonitor.simulator.core.durations import DAY_MS, HOUR_MS
 from hlmonitor.simulator.core.portfolio import Portfolio
 
 from .rows import amount
@@ -14,15 +15,13 @@ if TYPE_CHECKING:
 
     from hlmonitor.simulator.core.exchange import Exchange
 
-_HOUR_MS: Final = 3_600_000
-_DAY_MS: Final = 24 * _HOUR_MS
 _ALL_TIME_POINTS: Final = 60
 # Name, length and distance of points; the venue's are about as far apart.
 _PERIODS: Final = (
-    ("day", _DAY_MS, 2 * _HOUR_MS),
-    ("week", 7 * _DAY_MS, 3 * _HOUR_MS),
-    ("month", 30 * _DAY_MS, 12 * _HOUR_MS),
-    ("allTime", None, _DAY_MS),
+    ("day", DAY_MS, 2 * HOUR_MS),
+    ("week", 7 * DAY_MS, 3 * HOUR_MS),
+    ("month", 30 * DAY_MS, 12 * HOUR_MS),
+    ("allTime", None, DAY_MS),
 )
 
 

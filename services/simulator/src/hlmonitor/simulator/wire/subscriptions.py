@@ -7,13 +7,13 @@ whose frames name their dex, and null for `allMids`, whose frames name it only w
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from hlmonitor.simulator.core.candles import Interval
 from hlmonitor.simulator.core.instruments import MAIN_DEX
+from hlmonitor.simulator.wire.addresses import is_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 ALL_DEXS: Final = "ALL_DEXS"
 
-_ADDRESS: Final = re.compile("0x[0-9a-fA-F]{40}")
 _SIG_FIGS: Final = (2, 3, 4, 5)
 _MANTISSAS: Final = (1, 2, 5)
 
@@ -179,7 +178,7 @@ def normalise(wanted: Mapping[str, object], universe: Universe) -> Subscription:
 
 def _user(wanted: Mapping[str, object]) -> str:
     user = wanted.get("user")
-    if not isinstance(user, str) or not _ADDRESS.fullmatch(user):
+    if not isinstance(user, str) or not is_address(user):
         raise InvalidSubscriptionError("user")
     return user.lower()
 

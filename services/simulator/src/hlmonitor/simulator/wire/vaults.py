@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hlmonitor.simulator.core.accounts import ZERO
+from hlmonitor.simulator.core.durations import DAY_MS
 from hlmonitor.simulator.core.instruments import MAIN_DEX
 from hlmonitor.simulator.core.margin import Pool
 from hlmonitor.simulator.core.vaults import LEADER_COMMISSION
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from hlmonitor.simulator.core.exchange import Exchange
     from hlmonitor.simulator.core.vaults import Vault
 
-_DAY_MS: Final = 86_400_000
 _YEAR_DAYS: Final = 365
 
 
@@ -65,7 +65,7 @@ def _holder(exchange: Exchange, vault: Vault, user: str) -> dict[str, object]:
         "vaultEquity": amount(worth),
         "pnl": amount(pnl),
         "allTimePnl": amount(pnl + share.realized),
-        "daysFollowing": (exchange.state.now_ms - share.entered_ms) // _DAY_MS,
+        "daysFollowing": (exchange.state.now_ms - share.entered_ms) // DAY_MS,
         "vaultEntryTime": share.entered_ms,
         "lockupUntil": share.locked_until_ms,
     }
@@ -74,7 +74,7 @@ def _holder(exchange: Exchange, vault: Vault, user: str) -> dict[str, object]:
 def _apr(exchange: Exchange, vault: Vault) -> float:
     """Return the yearly rate at which all who are in the vault now have gained since it was made."""
     paid = sum((share.basis for share in vault.holders.values()), ZERO)
-    days = (exchange.state.now_ms - vault.created_ms) / _DAY_MS
+    days = (exchange.state.now_ms - vault.created_ms) / DAY_MS
     if not paid or days < 1:
         return 0.0
     return float((exchange.vaults.equity(vault) - paid) / paid) * _YEAR_DAYS / days

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hlmonitor.simulator.core.accounts import Abstraction
 from hlmonitor.simulator.core.lending import LendingOperation
 from hlmonitor.simulator.core.transfers import SPOT
-from hlmonitor.simulator.wire.requests import Address
+from hlmonitor.simulator.wire.addresses import Address
 
 from .base import BadInputError, MarketCommand
 from .checks import check_amount

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from hlmonitor.simulator.core.orders import OrderRequest, Side
 from hlmonitor.simulator.core.precision import round_px
-from hlmonitor.simulator.wire.requests import Address
+from hlmonitor.simulator.wire.addresses import Address
 
 from .base import MarketCommand
 from .checks import check_amount, check_coin

@@ -10,7 +10,7 @@ import msgspec
 
 from hlmonitor.simulator.core.faults import Edit, Effect, FaultConfig, Refusal, ReplyFault, Target
 from hlmonitor.simulator.wire import edits
-from hlmonitor.simulator.wire.requests import Address
+from hlmonitor.simulator.wire.addresses import Address
 
 from .base import BadInputError, Chance, Duration, HttpStatus, Positive, ServerCommand
 

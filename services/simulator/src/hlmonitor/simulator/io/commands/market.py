@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from hlmonitor.simulator.wire.requests import Address
+from hlmonitor.simulator.wire.addresses import Address
 from hlmonitor.simulator.wire.rows import amount
 
 from .base import BadInputError, MarketCommand, Positive

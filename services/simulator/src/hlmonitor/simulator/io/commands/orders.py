@@ -10,7 +10,7 @@ from msgspec import Struct
 from hlmonitor.simulator.core.events import TwapTrigger
 from hlmonitor.simulator.core.orders import Builder, Grouping, Order, OrderRequest, Side, Status, Tif, Tpsl, Trigger
 from hlmonitor.simulator.core.twap import TwapRequest
-from hlmonitor.simulator.wire.requests import Address
+from hlmonitor.simulator.wire.addresses import Address
 from hlmonitor.simulator.wire.rows import amount
 
 from .base import BadInputError, MarketCommand, Positive

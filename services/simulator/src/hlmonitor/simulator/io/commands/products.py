@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
-from hlmonitor.simulator.wire.requests import Address
+from hlmonitor.simulator.wire.addresses import Address
 
 from .base import BadInputError, MarketCommand
 from .checks import check_amount, check_coin

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 from msgspec import Meta
 
 from hlmonitor.simulator.io.load import LoadRefusedError
+from hlmonitor.simulator.wire.addresses import Address
 from hlmonitor.simulator.wire.frames import Frame, message
-from hlmonitor.simulator.wire.requests import Address
 
 from .base import BadInputError, CloseCode, Positive, ServerCommand
 

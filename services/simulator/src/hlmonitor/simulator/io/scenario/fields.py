@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final, get_args
 
 import msgspec
 
-from hlmonitor.simulator.wire.requests import Address
+from hlmonitor.simulator.core.durations import HOUR_MS, MINUTE_MS
+from hlmonitor.simulator.wire.addresses import Address, is_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _DURATION: Final = re.compile(r"(\d+)(ms|s|m|h)")
-_UNITS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
-_ADDRESS: Final = re.compile("0x[0-9a-fA-F]{40}")
+_UNITS: Final = {"ms": 1, "s": 1_000, "m": MINUTE_MS, "h": HOUR_MS}
 
 
 class Unfit(ValueError):  # noqa: N818 it is a value that does not fit, wherever it stands
@@ -65,7 +65,7 @@ def _value(field: str, kind: object, text: str, names: Mapping[str, str]) -> obj
 
 
 def _address(field: str, text: str, names: Mapping[str, str]) -> str:
-    if _ADDRESS.fullmatch(text):
+    if is_address(text):
         return text
     if text not in names:
         raise Unfit(field, f"{text!r} is no address, no `wallet` above, and none of /control/wallets")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from hlmonitor.simulator.io.commands import COMMANDS, BadInputError, MarketCommand, ServerCommand
+from hlmonitor.simulator.wire.addresses import is_address
 
 from .fields import Unfit, fill_in, spelled_duration
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 _CLAUSES: Final = ("at", "every", "from", "until", "for")
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-_ADDRESS: Final = re.compile("0x[0-9a-fA-F]{40}")
 
 
 class ScenarioError(ValueError):
@@ -84,7 +84,7 @@ def _wallet(number: int, words: list[str], known: Mapping[str, str]) -> tuple[st
         raise ScenarioError(number, "wallet", f"{name!r} is taken by {known[name]}")
     if len(words) == 1:
         return name, "0x" + blake2b(f"scenario:{name}".encode(), digest_size=20).hexdigest()
-    if not _ADDRESS.fullmatch(words[1]):
+    if not is_address(words[1]):
         raise ScenarioError(number, "wallet", f"{words[1]!r} is no address: 0x and 40 hex digits")
     return name, words[1].lower()
 

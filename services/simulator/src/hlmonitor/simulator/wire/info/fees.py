@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from hlmonitor.simulator.core.accounts import ZERO
-from hlmonitor.simulator.core.candles import DAY_MS, Interval
+from hlmonitor.simulator.core.candles import Interval
+from hlmonitor.simulator.core.durations import DAY_MS
 from hlmonitor.simulator.core.instruments import USDC
 from hlmonitor.simulator.wire.portfolio import portfolio
 from hlmonitor.simulator.wire.requests import fees as asked

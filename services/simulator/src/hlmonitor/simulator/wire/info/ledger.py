@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from hlmonitor.simulator.core.funding import HOUR_MS
+from hlmonitor.simulator.core.durations import HOUR_MS
 from hlmonitor.simulator.core.instruments import MAIN_DEX
 from hlmonitor.simulator.wire.ledger_updates import ledger_update_row
 from hlmonitor.simulator.wire.requests import ledger as asked

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from .accounts import AccountInfo
-from .base import Address, Info
+from .base import Info
 from .fees import FeeInfo
 from .fills import FillInfo
 from .ledger import LedgerInfo
@@ -19,7 +19,7 @@ from .staking import StakingInfo
 from .status import StatusInfo
 from .vaults import VaultInfo
 
-__all__ = ["NOT_JSON", "UNREADABLE", "Address", "AnyInfo", "Info", "UnreadableRequestError", "read_request"]
+__all__ = ["NOT_JSON", "UNREADABLE", "AnyInfo", "Info", "UnreadableRequestError", "read_request"]
 
 UNREADABLE: Final = "Failed to deserialize the JSON body into the target type"
 NOT_JSON: Final = "Failed to parse the request body as JSON"

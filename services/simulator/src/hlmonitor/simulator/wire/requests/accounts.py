@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .base import LIGHT, Address, ForUser, ForUserOnDex, Info
+from hlmonitor.simulator.wire.addresses import Address
+
+from .base import LIGHT, ForUser, ForUserOnDex, Info
 
 
 class ClearinghouseState(ForUserOnDex, frozen=True):

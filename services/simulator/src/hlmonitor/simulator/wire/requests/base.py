@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Final
+from typing import ClassVar, Final
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-Address = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{40}$")]
+from hlmonitor.simulator.wire.addresses import Address
 
 LIGHT: Final = 2
 USUAL: Final = 20

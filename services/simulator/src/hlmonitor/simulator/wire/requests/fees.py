@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .base import Address, ForUser
+from hlmonitor.simulator.wire.addresses import Address
+
+from .base import ForUser
 
 
 class UserFees(ForUser, frozen=True):
