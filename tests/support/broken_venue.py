@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from commander import Commander
 from websockets.asyncio.client import ClientConnection, connect
 
 from hlmonitor.simulator.core.orders import Side, Tif
@@ -55,23 +56,12 @@ class Client:
         return False
 
 
-@dataclass
-class Venue:
+class Venue(Commander):
     """A running simulator, its commands and its REST."""
 
-    running: Running
-    http: httpx.AsyncClient
-
-    async def do(self, name: str, **body: object) -> Any:  # noqa: ANN401 any JSON
-        reply = await self.http.post(f"/control/{name}", json=body)
-        assert reply.status_code == 200, reply.text
-        return reply.json()
-
-    async def refused(self, name: str, **body: object) -> str:
-        """Return why a command is refused."""
-        reply = await self.http.post(f"/control/{name}", json=body)
-        assert reply.status_code == 400
-        return str(reply.json()["error"])
+    def __init__(self, running: Running, http: httpx.AsyncClient) -> None:
+        super().__init__(http)
+        self.running = running
 
     async def info(self, kind: str, **fields: object) -> httpx.Response:
         return await self.http.post("/info", json={"type": kind, **fields})

@@ -2,39 +2,19 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import httpx
 import pytest
+from commander import Commander
 
 from hlmonitor.simulator.testing import running, wallet
 
 A, B, NEW = wallet(0xA), wallet(0xB), wallet(0xC)
 
 
-class Client:
-    """Speaks to a simulator's control and info."""
-
-    def __init__(self, http: httpx.AsyncClient) -> None:
-        self._http = http
-
-    async def do(self, command: str, **body: object) -> Any:  # noqa: ANN401 any JSON
-        reply = await self._http.post(f"/control/{command}", json=body)
-        assert reply.status_code == 200, reply.text
-        return reply.json()
-
-    async def refused(self, command: str, **body: object) -> str:
-        reply = await self._http.post(f"/control/{command}", json=body)
-        assert reply.status_code == 400
-        return str(reply.json()["error"])
-
-    async def info(self, kind: str, **body: object) -> Any:  # noqa: ANN401 any JSON
-        reply = await self._http.post("/info", json={"type": kind, **body})
-        assert reply.status_code == 200, reply.text
-        return reply.json()
-
+class Client(Commander):
     async def last_delta(self, user: str) -> dict[str, object]:
-        rows = await self.info("userNonFundingLedgerUpdates", user=user, startTime=0)
+        rows = await self.answer("userNonFundingLedgerUpdates", user=user, startTime=0)
         return dict(rows[-1]["delta"])
 
 
@@ -59,7 +39,7 @@ async def test_money_can_be_moved_in_every_way() -> None:
             await it.do(command, address=A, token=150, amount="1")
         await it.do("stake", address=A, amount="5")
         await it.do("borrow_lend", address=A, token=150, operation="supply", amount="20")
-        rows = await it.info("userNonFundingLedgerUpdates", user=A, startTime=0)
+        rows = await it.answer("userNonFundingLedgerUpdates", user=A, startTime=0)
         assert [row["delta"]["type"] for row in rows] == [
             "deposit", "spotTransfer", "internalTransfer", "accountClassTransfer", "spotTransfer", "send", "withdraw",
             "rewardsClaim", "spotGenesis", "deployGasAuction", "cStakingTransfer", "borrowLend",
@@ -77,7 +57,7 @@ async def test_roles_are_those_of_the_registry() -> None:
         await it.do("sub_account_transfer", address=A, sub=sub, amount="100")
         await it.do("agent", address=A, agent=NEW)
         vault = (await it.do("vault", address=A, name="Growth", amount="1000"))["address"]
-        roles = {user: await it.info("userRole", user=user) for user in (A, B, NEW, sub, vault)}
+        roles = {user: await it.answer("userRole", user=user) for user in (A, B, NEW, sub, vault)}
         assert roles == {
             A: {"role": "user"},
             B: {"role": "missing"},
@@ -85,11 +65,11 @@ async def test_roles_are_those_of_the_registry() -> None:
             sub: {"role": "subAccount", "data": {"master": A}},
             vault: {"role": "vault"},
         }
-        (shown,) = await it.info("subAccounts", user=A)
+        (shown,) = await it.answer("subAccounts", user=A)
         assert shown["clearinghouseState"]["marginSummary"]["accountValue"] == "100.0"
         await it.do("abstraction", address=B, abstraction="unifiedAccount", dexes=True, keeps_dust=True)
-        assert await it.info("userAbstraction", user=B) == "unifiedAccount"
-        assert await it.info("userDexAbstraction", user=B) is True
+        assert await it.answer("userAbstraction", user=B) == "unifiedAccount"
+        assert await it.answer("userDexAbstraction", user=B) is True
 
 
 async def test_vaults_are_filled_emptied_and_shown() -> None:
@@ -98,13 +78,13 @@ async def test_vaults_are_filled_emptied_and_shown() -> None:
             await it.do("deposit", address=address, amount="10000")
         vault = (await it.do("vault", address=A, name="Growth", amount="1000"))["address"]
         await it.do("vault_action", vault=vault, action="deposit", address=B, amount="500")
-        details = await it.info("vaultDetails", vaultAddress=vault, user=B)
+        details = await it.answer("vaultDetails", vaultAddress=vault, user=B)
         assert (details["followerState"]["vaultEquity"], details["isClosed"]) == ("500.0", False)
         assert [name for name, _ in details["portfolio"]][:2] == ["day", "week"]
-        assert (await it.info("userVaultEquities", user=B))[0]["equity"] == "500.0"
-        assert (await it.info("leadingVaults", user=A))[0]["address"] == vault
-        assert (await it.info("vaultSummaries"))[0]["tvl"] == "1500.0"
-        assert await it.info("vaultDetails", vaultAddress=A) is None
+        assert (await it.answer("userVaultEquities", user=B))[0]["equity"] == "500.0"
+        assert (await it.answer("leadingVaults", user=A))[0]["address"] == vault
+        assert (await it.answer("vaultSummaries"))[0]["tvl"] == "1500.0"
+        assert await it.answer("vaultDetails", vaultAddress=A) is None
         assert "lockup" in await it.refused("vault_action", vault=vault, action="withdraw", address=B, amount="1")
         assert "address" in await it.refused("vault_action", vault=vault, action="deposit", amount="1")
         assert "amount" in await it.refused("vault_action", vault=vault, action="distribute")
@@ -122,11 +102,11 @@ async def test_outcomes_are_converted_and_settled() -> None:
         await it.do("outcome", address=A, conversion="merge_question", number=5, amount="10")
         await it.do("outcome", address=A, conversion="merge", number=41, amount="5")
         await it.do("settle_outcome", outcome=41, fraction="1", details="as expected")
-        assert (await it.info("settledOutcome", outcome=41))["details"] == "as expected"
+        assert (await it.answer("settledOutcome", outcome=41))["details"] == "as expected"
         await it.do("convert_dust")
-        spot = await it.info("spotClearinghouseState", user=A)
+        spot = await it.answer("spotClearinghouseState", user=A)
         assert [row["coin"] for row in spot["balances"]] == ["USDC"]
-        dirs = {fill["dir"] for fill in await it.info("userFills", user=A)}
+        dirs = {fill["dir"] for fill in await it.answer("userFills", user=A)}
         assert dirs == {"Split Outcome", "Negate Outcome", "Merge Question", "Merge Outcome", "Settlement"}
         assert "not listed" in await it.refused("outcome", address=A, conversion="split", number=41, amount="1")
         assert "fraction" in await it.refused("settle_outcome", outcome=33, fraction="NaN")
@@ -135,7 +115,7 @@ async def test_outcomes_are_converted_and_settled() -> None:
 async def test_a_perp_is_delisted() -> None:
     async with client() as it:
         await it.do("delist", coin="DOGE")
-        rows = {row["name"]: row for row in (await it.info("meta"))["universe"]}
+        rows = {row["name"]: row for row in (await it.answer("meta"))["universe"]}
         assert rows["DOGE"]["isDelisted"] is True
         assert "coin" in await it.refused("delist", coin="NOPE")
 

@@ -1,9 +1,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import httpx
 import pytest
+from commander import Commander
 
 from hlmonitor.simulator.testing import running, wallet
 
@@ -12,36 +12,14 @@ STOP = {"px": "60000", "tpsl": "sl"}
 CLOID = "0x" + "1" * 32
 
 
-class Client:
-    """What a test's client of `/control` and `/info` says and hears."""
-
-    def __init__(self, http: httpx.AsyncClient) -> None:
-        self._http = http
-
-    async def control(self, command: str, body: object) -> Any:  # noqa: ANN401 any JSON
-        reply = await self._http.post(f"/control/{command}", json=body)
-        assert reply.status_code == 200, reply.text
-        return reply.json()
-
-    async def refused(self, command: str, body: object) -> str:
-        reply = await self._http.post(f"/control/{command}", json=body)
-        assert reply.status_code == 400, reply.text
-        return str(reply.json()["error"])
-
-    async def info(self, kind: str, **fields: object) -> Any:  # noqa: ANN401 any JSON
-        reply = await self._http.post("/info", json={"type": kind, "user": A, **fields})
-        assert reply.status_code == 200, reply.text
-        return reply.json()
-
-
 @asynccontextmanager
-async def long_wallet() -> AsyncIterator[Client]:
+async def long_wallet() -> AsyncIterator[Commander]:
     """A is long one BTC, bought of B."""
     async with running() as server, httpx.AsyncClient(base_url=server.url) as http:
-        client = Client(http)
+        client = Commander(http)
         for address in (A, B):
-            await client.control("deposit", {"address": address, "amount": "10000000"})
-        await client.control("order", [order(B, "A", "1", px="66000"), order(A, "B", "1", px="66000")])
+            await client.do("deposit", {"address": address, "amount": "10000000"})
+        await client.do("order", [order(B, "A", "1", px="66000"), order(A, "B", "1", px="66000")])
         yield client
 
 
@@ -61,29 +39,29 @@ async def test_an_entry_with_its_stops_is_one_command_and_shows_them_as_children
                 order(None, "A", "1", px="59000", reduce_only=True, trigger=STOP | {"is_market": False}),
             ],
         }
-        entry, profit, stop = await client.control("group", body)
-        (row,) = await client.info("frontendOpenOrders")
+        entry, profit, stop = await client.do("group", body)
+        (row,) = await client.answer("frontendOpenOrders", user=A)
         assert row["oid"] == entry["oid"]
         assert [(child["oid"], child["orderType"], child["triggerCondition"]) for child in row["children"]] == [
             (profit["oid"], "Take Profit Market", "Price above 70000"),
             (stop["oid"], "Stop Limit", "Price below 60000"),
         ]
-        await client.control("order", order(B, "A", "1", px="65000"))
-        rows = await client.info("frontendOpenOrders")
+        await client.do("order", order(B, "A", "1", px="65000"))
+        rows = await client.answer("frontendOpenOrders", user=A)
         assert [(row["oid"], row["isTrigger"], row["tif"]) for row in rows] == [
             (profit["oid"], True, None),
             (stop["oid"], True, None),
         ]
-        assert await client.control("cancel", {"address": A}) == {"canceled": 2}
+        assert await client.do("cancel", {"address": A}) == {"canceled": 2}
 
 
 async def test_a_positions_stop_has_no_size_and_is_found_by_its_oid() -> None:
     async with long_wallet() as client:
         stop = order(None, "A", "0", reduce_only=True, trigger=STOP)
-        (placed,) = await client.control("group", {"address": A, "grouping": "positionTpsl", "orders": [stop]})
-        await client.control("order", order(B, "B", "2", px="59500"))
-        await client.control("oracle", {"coin": "BTC", "px": "59600"})
-        status = await client.info("orderStatus", oid=placed["oid"])
+        (placed,) = await client.do("group", {"address": A, "grouping": "positionTpsl", "orders": [stop]})
+        await client.do("order", order(B, "B", "2", px="59500"))
+        await client.do("oracle", {"coin": "BTC", "px": "59600"})
+        status = await client.answer("orderStatus", user=A, oid=placed["oid"])
         assert status["order"]["status"] == "filled"
         found = status["order"]["order"]
         assert (found["isPositionTpsl"], found["origSz"], found["sz"]) == (True, "0.0", "0.0")
@@ -91,44 +69,44 @@ async def test_a_positions_stop_has_no_size_and_is_found_by_its_oid() -> None:
 
 async def test_orders_are_cancelled_and_modified_by_cloid_and_in_batches() -> None:
     async with long_wallet() as client:
-        await client.control("order", order(A, "B", "1", px="60000", cloid=CLOID))
-        moved = await client.control("order", order(A, "B", "1", px="60001", cloid=CLOID, modify=CLOID))
+        await client.do("order", order(A, "B", "1", px="60000", cloid=CLOID))
+        moved = await client.do("order", order(A, "B", "1", px="60001", cloid=CLOID, modify=CLOID))
         batch = {"address": A, "orders": [order(None, "B", "1", px="60002", cloid=CLOID, modify=moved["oid"])]}
-        (again,) = await client.control("group", batch)
+        (again,) = await client.do("group", batch)
         assert again["oid"] > moved["oid"]
-        assert await client.control("group", batch) == [None]
-        assert await client.control("cancel", {"address": A, "cloid": CLOID}) == {"canceled": 1}
+        assert await client.do("group", batch) == [None]
+        assert await client.do("cancel", {"address": A, "cloid": CLOID}) == {"canceled": 1}
 
 
 async def test_builders_scheduled_cancels_caps_and_system_cancels_can_be_scripted() -> None:
     async with long_wallet() as client:
         builder = {"address": BUILDER, "tenths_bp": 10}
         assert "not been approved" in await client.refused("order", order(A, "B", "1", px="60000", builder=builder))
-        await client.control("approve_builder", {"address": A, "builder": BUILDER, "tenths_bp": 10})
-        await client.control("order", order(B, "A", "1", px="66000"))
-        await client.control("order", order(A, "B", "1", px="66000", builder=builder))
-        assert (await client.info("userFills"))[0]["builderFee"] == "6.6"
-        assert await client.info("maxBuilderFee", builder=BUILDER) == 10
-        assert (await client.info("referral", user=BUILDER))["builderRewards"] == "6.6"
+        await client.do("approve_builder", {"address": A, "builder": BUILDER, "tenths_bp": 10})
+        await client.do("order", order(B, "A", "1", px="66000"))
+        await client.do("order", order(A, "B", "1", px="66000", builder=builder))
+        assert (await client.answer("userFills", user=A))[0]["builderFee"] == "6.6"
+        assert await client.answer("maxBuilderFee", user=A, builder=BUILDER) == 10
+        assert (await client.answer("referral", user=BUILDER))["builderRewards"] == "6.6"
         assert "Required: $1000000" in await client.refused("schedule_cancel", {"address": A, "time": 2**50})
-        await client.control("order", [order(B, "A", "20", px="66000"), order(A, "B", "20", px="66000")])
-        await client.control("schedule_cancel", {"address": A, "time": 2**50})
-        await client.control("schedule_cancel", {"address": A})
-        assert (await client.control("open_interest_cap", {"coin": "BTC", "notional": "10"}))["openInterest"] == "22.0"
-        capped = await client.control("order", order(A, "B", "1", px="66000"))
+        await client.do("order", [order(B, "A", "20", px="66000"), order(A, "B", "20", px="66000")])
+        await client.do("schedule_cancel", {"address": A, "time": 2**50})
+        await client.do("schedule_cancel", {"address": A})
+        assert (await client.do("open_interest_cap", {"coin": "BTC", "notional": "10"}))["openInterest"] == "22.0"
+        capped = await client.do("order", order(A, "B", "1", px="66000"))
         assert capped["status"] == "positionIncreaseAtOpenInterestCapRejected"
-        await client.control("open_interest_cap", {"coin": "BTC"})
-        resting = await client.control("order", order(A, "B", "1", px="60000"))
-        assert await client.control("withdraw", {"status": "internalCancel", "address": A}) == {"canceled": 1}
-        status = await client.info("orderStatus", oid=resting["oid"])
+        await client.do("open_interest_cap", {"coin": "BTC"})
+        resting = await client.do("order", order(A, "B", "1", px="60000"))
+        assert await client.do("withdraw", {"status": "internalCancel", "address": A}) == {"canceled": 1}
+        status = await client.answer("orderStatus", user=A, oid=resting["oid"])
         assert status["order"]["status"] == "internalCancel"
 
 
 async def test_a_twap_may_wait_for_a_price_stop_at_one_and_vary_its_slices() -> None:
     async with long_wallet() as client:
         body = order(A, "B", "1", duration_ms=600_000, randomize=True, stop_px="70000")
-        await client.control("twap", body | {"trigger": {"px": "68000", "above": True}})
-        (row,) = await client.info("twapHistory")
+        await client.do("twap", body | {"trigger": {"px": "68000", "above": True}})
+        (row,) = await client.answer("twapHistory", user=A)
         assert row["status"] == {"status": "waitingForTrigger"}
         assert row["state"]["stopPx"] == "70000.0"
         assert row["state"]["trigger"] == {"px": "68000.0", "above": True}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from captures import Json, acknowledged, asked, encode, line, run_line
 
 from hlmonitor.simulator.replay.answers import Answers, MissingAnswerError
 from hlmonitor.simulator.replay.capture import CaptureError, Contents, look_through, read_lines, timed_lines
@@ -15,27 +16,6 @@ from hlmonitor.simulator.replay.feeds import Feeds
 ANNA, BERT = "0x" + "a" * 40, "0x" + "b" * 40
 TRADES: dict[str, object] = {"type": "trades", "coin": "BTC"}
 FILLS: dict[str, object] = {"type": "userFills", "user": ANNA, "aggregateByTime": False}
-Json = object
-
-
-def encode(value: Json) -> str:
-    return msgspec.json.encode(value).decode()
-
-
-def line(kind: str, time_us: int, connection: int = 0, payload: Json = None) -> bytes:
-    return msgspec.json.encode((kind, time_us, connection, payload)) + b"\n"
-
-
-def run_line(time_us: int = 1) -> bytes:
-    return line("run", time_us, payload={"format": "hlmon-capture", "version": 1, "subscriptions": []})
-
-
-def asked(wanted: Json) -> str:
-    return encode({"method": "subscribe", "subscription": wanted})
-
-
-def acknowledged(echo: Json) -> str:
-    return encode({"channel": "subscriptionResponse", "data": {"method": "subscribe", "subscription": echo}})
 
 
 def frame(channel: str, data: Json) -> str:

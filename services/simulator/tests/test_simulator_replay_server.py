@@ -7,34 +7,19 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
-import msgspec
 import pytest
+from captures import Json, acknowledged, asked, encode, line, run_line
 
 from hlmonitor.simulator.replay.player import State
 from hlmonitor.simulator.replay.server import Replay
 
-Json = object
 TRADES, ETH = {"type": "trades", "coin": "BTC"}, {"type": "trades", "coin": "ETH"}
 ORDERS = {"type": "orderUpdates", "user": "0x" + "a" * 40}
 S = 1_000_000
 
 
-def line(kind: str, time_us: int, connection: int = 0, payload: Json = None) -> bytes:
-    return msgspec.json.encode((kind, time_us, connection, payload)) + b"\n"
-
-
-def run_line(time_us: int) -> bytes:
-    return line("run", time_us, payload={"format": "hlmon-capture", "version": 1, "subscriptions": []})
-
-
-def encode(value: Json) -> str:
-    return msgspec.json.encode(value).decode()
-
-
 def subscribed(time_us: int, connection: int, wanted: Json) -> bytes:
-    echo = encode({"channel": "subscriptionResponse", "data": {"method": "subscribe", "subscription": wanted}})
-    asked = encode({"method": "subscribe", "subscription": wanted})
-    return line("out", time_us, connection, asked) + line("in", time_us, connection, echo)
+    return line("out", time_us, connection, asked(wanted)) + line("in", time_us, connection, acknowledged(wanted))
 
 
 def trade(time_us: int, number: int, coin: str = "BTC", connection: int = 1) -> bytes:
