@@ -116,33 +116,15 @@ def funding_delta_row(payment: FundingPayment) -> dict[str, object]:
     return {"time": row.pop("time"), "hash": ZERO_HASH, "delta": {"type": "funding", **row}}
 
 
-def order_update_row(update: OrderUpdate) -> dict[str, object]:
-    """Write an entry of `orderUpdates`."""
-    order: dict[str, object] = {
-        "coin": update.coin,
-        "side": update.side,
-        "limitPx": amount(update.limit_px),
-        "sz": amount(update.sz),
-        "oid": update.oid,
-        "timestamp": update.timestamp,
-        "origSz": amount(update.orig_sz),
-    }
-    if update.cloid is not None:
-        order["cloid"] = update.cloid
-    if update.reduce_only:
-        order["reduceOnly"] = True
-    return {"order": order, "status": update.status, "statusTimestamp": update.status_ms}
-
-
-def open_order_row(order: Order) -> dict[str, object]:
-    """Write an entry of `openOrders`."""
+def _basic_row(order: Order | OrderUpdate, sz: Decimal, timestamp_ms: int) -> dict[str, object]:
+    """Write what every order shows. Keys that say nothing are left out."""
     row: dict[str, object] = {
         "coin": order.coin,
         "side": order.side,
         "limitPx": amount(order.limit_px),
-        "sz": amount(order.shown_sz),
+        "sz": amount(sz),
         "oid": order.oid,
-        "timestamp": order.placed_ms,
+        "timestamp": timestamp_ms,
         "origSz": amount(order.orig_sz),
     }
     if order.cloid is not None:
@@ -150,6 +132,17 @@ def open_order_row(order: Order) -> dict[str, object]:
     if order.reduce_only:
         row["reduceOnly"] = True
     return row
+
+
+def order_update_row(update: OrderUpdate) -> dict[str, object]:
+    """Write an entry of `orderUpdates`."""
+    order = _basic_row(update, update.sz, update.timestamp)
+    return {"order": order, "status": update.status, "statusTimestamp": update.status_ms}
+
+
+def open_order_row(order: Order) -> dict[str, object]:
+    """Write an entry of `openOrders`."""
+    return _basic_row(order, order.shown_sz, order.placed_ms)
 
 
 def frontend_order_row(order: Order) -> dict[str, object]:
