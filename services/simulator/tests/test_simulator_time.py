@@ -1,7 +1,11 @@
 """Venue time: the wall clock's, or one of its own; and what is equal to the byte when it is."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from decimal import Decimal
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,6 +13,7 @@ from websockets.asyncio.client import connect
 
 from hlmonitor.runtime.settings import load_settings
 from hlmonitor.simulator.core.faults import FaultBoard
+from hlmonitor.simulator.core.instruments import USDC
 from hlmonitor.simulator.core.market import MarketConfig
 from hlmonitor.simulator.core.population import PopulationConfig
 from hlmonitor.simulator.core.state import ExchangeConfig
@@ -19,6 +24,7 @@ from hlmonitor.simulator.io.server import Simulator
 from hlmonitor.simulator.settings import SimulatorSettings
 from hlmonitor.simulator.testing import GENESIS_MS, QUIET_MARKET, running
 from hlmonitor.simulator.wire.frames import Frame
+from hlmonitor.simulator.wire.states import all_dexs_states
 from hlmonitor.simulator.wire.subscriptions import Subscription
 
 LIVELY = MarketConfig(ExchangeConfig(block_ms=100), PopulationConfig(seed=3, rate=Decimal(30)))
@@ -81,8 +87,8 @@ class Tape:
         self.frames.append(frame.data)
 
 
-def recorded(seed: int) -> tuple[bytes, bytes]:
-    """Return all frames of every whale and some coins over 20 s of a market, and its whole ledger."""
+def recorded(seed: int, blocks: int = 200) -> tuple[bytes, bytes]:
+    """Return all frames of every whale and some coins over some blocks of 100 ms, and its whole ledger."""
     simulator = Simulator(LIVELY, ServerConfig(time=VIRTUAL), seed=seed, warmup_blocks=5)
     tape = Tape()
     assert simulator.market.population is not None
@@ -92,7 +98,7 @@ def recorded(seed: int) -> tuple[bytes, bytes]:
         feeds.append(Subscription("userFills", whale.address, options=(("aggregateByTime", False),)))
     for feed in feeds:
         simulator.hub.add(tape, feed, simulator.faults)
-    for _ in range(200):
+    for _ in range(blocks):
         simulator.step(simulator.clock.next_ms())
     ledger = ledger_lines(simulator.market.ledger, 0, everybody=True)
     return b"\n".join(tape.frames), b"".join(ledger)
@@ -104,6 +110,42 @@ def test_the_same_seed_and_genesis_give_the_same_bytes_of_all_frames_and_the_led
     assert len(first[0].splitlines()) > 1_000
     assert first[0] != other[0]
     assert first[1] != other[1]
+
+
+DIGEST = """
+import hashlib
+from test_simulator_time import recorded
+print(hashlib.sha256(b"".join(recorded(1, 100))).hexdigest())
+"""
+
+
+def test_another_process_makes_the_same_market() -> None:
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", DIGEST],
+            check=True,
+            capture_output=True,
+            cwd=Path(__file__).parent,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1
+
+
+def test_who_asks_does_not_change_the_market() -> None:
+    ledgers = []
+    for asked in (False, True):
+        simulator = Simulator(LIVELY, ServerConfig(time=VIRTUAL), seed=1, warmup_blocks=5)
+        exchange, population = simulator.market.exchange, simulator.market.population
+        assert population is not None
+        for _ in range(100):
+            simulator.step(simulator.clock.next_ms())
+            for whale in population.whales if asked else ():
+                all_dexs_states(exchange, whale.address)
+                exchange.lending.supplied(whale.address, USDC)
+        ledgers.append(list(ledger_lines(simulator.market.ledger, 0, everybody=True)))
+    assert ledgers[0] == ledgers[1]
 
 
 async def test_an_hour_passes_in_an_instant_on_every_surface() -> None:

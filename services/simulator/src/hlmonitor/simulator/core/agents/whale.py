@@ -48,8 +48,12 @@ class Whale(ABC):
 
     def enter(self, exchange: Exchange) -> None:
         """Bring money before the first trade."""
-        for dex in {exchange.state.universe.get(coin).dex for coin in self.coins}:
+        for dex in self._dexes(exchange):
             exchange.deposit(self.address, self.stake, dex)
+
+    def _dexes(self, exchange: Exchange) -> list[str]:
+        """Return the dexes of its favourites, in their order."""
+        return list(dict.fromkeys(exchange.state.universe.get(coin).dex for coin in self.coins))
 
     def act(self, exchange: Exchange, due_ms: int) -> int:
         """Take one turn; return when the next one is due."""
@@ -71,7 +75,7 @@ class Whale(ABC):
 
     def _refill(self, exchange: Exchange) -> None:
         account = exchange.state.account(self.address)
-        for dex in list(account.margin):
+        for dex in self._dexes(exchange):
             if exchange.margin.value(account, dex) < self.stake / 4:
                 exchange.deposit(self.address, self.stake, dex)
 
