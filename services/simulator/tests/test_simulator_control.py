@@ -10,6 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from hlmonitor.simulator.core.agents.mix import read_mix
 from hlmonitor.simulator.core.market import MarketConfig
 from hlmonitor.simulator.core.population import PopulationConfig
 from hlmonitor.simulator.core.state import ExchangeConfig
@@ -130,18 +131,7 @@ async def test_stats_and_wallets_describe_what_runs() -> None:
     async with running(LIVELY, warmup_blocks=10) as server, control(server) as http:
         wallets = (await http.get("wallets")).json()
         assert len(wallets) == 20
-        assert {wallet["style"] for wallet in wallets} == {
-            "scalper",
-            "flipper",
-            "patient",
-            "spot",
-            "hip3",
-            "twap",
-            "gambler",
-            "swing",
-            "cautious",
-            "isolated",
-        }
+        assert {wallet["style"] for wallet in wallets} == read_mix("lively").keys()
         async with connect(server.ws_url, local_addr=("127.0.0.2", 0)):
             stats = (await http.get("stats")).json()
             assert stats["connections"] == {"127.0.0.2": 1}

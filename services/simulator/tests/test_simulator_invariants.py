@@ -111,7 +111,7 @@ def check_statuses(desk: Desk) -> None:
 
 
 def run_market(seed: int, blocks: int) -> tuple[Market, list[Block]]:
-    config = MarketConfig(population=PopulationConfig(seed=seed, rate=Decimal(40)))
+    config = MarketConfig(population=PopulationConfig(seed=seed, whales=32, rate=Decimal(60)))
     market = Market(config, lambda name: random.Random(f"{seed}:{name}"), GENESIS_MS)
     return market, [market.step(GENESIS_MS + 100 * number) for number in range(1, blocks + 1)]
 

@@ -16,7 +16,7 @@ from .agents.styles import Gambler
 from .agents.unwinder import UNWIND_MS, unwind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from .agents.whale import Whale
     from .dice import DiceFactory
@@ -82,19 +82,22 @@ class Population:
         hunted = [whale.address for whale in self.whales if isinstance(whale, Gambler)]
         self._prices = PriceFeed(dice("prices"), hunted)
         self._makers: dict[str, MarketMaker] = {}
+        self._idle: list[Sequence[str]] = []
         self._follow_listing(exchange)
         crowd = self._house(exchange, "crowd", _CROWD)
         self._crowd = Crowd(crowd, dice("crowd"))
 
     def _follow_listing(self, exchange: Exchange) -> list[Instrument]:
-        """Give each new coin a maker, and forget those that ended; return the new ones."""
+        """Give each new coin a maker, if possible the wallets of one whose coin ended; return the new ones."""
         self._instruments = exchange.state.universe.quoted()
-        known, self._makers = self._makers, {}
+        known = self._makers
+        self._makers = {i.coin: known[i.coin] for i in self._instruments if i.coin in known}
+        self._idle += [maker.addresses for coin, maker in known.items() if coin not in self._makers]
         for instrument in self._instruments:
-            role = f"maker:{instrument.coin}"
-            self._makers[instrument.coin] = known.get(instrument.coin) or MarketMaker(
-                instrument, self._house(exchange, role, 2), self._dice(role)
-            )
+            if instrument.coin not in known:
+                role = f"maker:{instrument.coin}"
+                wallets = self._idle.pop() if self._idle else self._house(exchange, role, 2)
+                self._makers[instrument.coin] = MarketMaker(instrument, wallets, self._dice(role))
         return [instrument for instrument in self._instruments if instrument.coin not in known]
 
     def _house(self, exchange: Exchange, role: str, count: int) -> list[str]:
@@ -145,7 +148,10 @@ class Population:
         now_ms = exchange.state.now_ms
         for instrument in self._follow_listing(exchange):
             for address in self._makers[instrument.coin].addresses:
-                self._fund_house(exchange, address)
+                if exchange.state.account(address).margin:
+                    self._bring_pairs(exchange, address)
+                else:
+                    self._fund_house(exchange, address)
             self._makers[instrument.coin].quote(exchange)
             self._attend(instrument, now_ms, now_ms + STEP_MS)
         for address in self._crowd.addresses:

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 LEADER_COMMISSION: Final = Decimal("0.1")
 LEADER_FRACTION: Final = Decimal("0.05")
+LOCKUP_MS: Final = DAY_MS
 _LEAST: Final = Decimal(100)
 _FEE: Final = Decimal(100)
-_LOCKUP_MS: Final = DAY_MS
 _UNIT: Final = Decimal("0.000000000001")
 
 
@@ -56,6 +56,7 @@ class Vault:
     allows_deposits: bool = True
     closes_on_withdraw: bool = False
     is_closed: bool = False
+    lockup_ms: int = LOCKUP_MS
     holders: dict[str, Share] = field(default_factory=dict)
 
     @property
@@ -80,8 +81,19 @@ class Vaults:
             raise RefusedError(f"Vault not registered: {address}")
         return vault
 
-    def create(self, leader: str, name: str, description: str, usdc: Decimal, *, parent: str | None = None) -> Vault:
+    def create(
+        self,
+        leader: str,
+        name: str,
+        description: str,
+        usdc: Decimal,
+        *,
+        parent: str | None = None,
+        lockup_ms: int = LOCKUP_MS,
+    ) -> Vault:
         """Make a vault with the leader's first deposit; `parent` may be a vault of the same leader.
+
+        `lockup_ms` is how long a share is locked: a day, as in the venue's user vaults (its own lock for four).
 
         Raises:
             RefusedError: too little money, or the leader has a vault of this name, or the parent is another's.
@@ -98,7 +110,7 @@ class Vaults:
         self._transfers.take(leader, MAIN_DEX, usdc + _FEE)
         self._transfers.charge(MAIN_DEX, _FEE)
         self._transfers.give(address, MAIN_DEX, usdc)
-        vault = Vault(address, name, leader, description, state.now_ms, parent)
+        vault = Vault(address, name, leader, description, state.now_ms, parent, lockup_ms=lockup_ms)
         vault.holders[leader] = Share(usdc, usdc, state.now_ms, state.now_ms)
         self.by_address[address] = vault
         state.record(VaultCreate(address, usdc, _FEE), leader, address)
@@ -122,7 +134,7 @@ class Vaults:
         share = vault.holders.setdefault(user, Share(ZERO, ZERO, state.now_ms, state.now_ms))
         share.shares += bought
         share.basis += usdc
-        share.locked_until_ms = state.now_ms + _LOCKUP_MS
+        share.locked_until_ms = state.now_ms + vault.lockup_ms
         state.record(VaultDeposit(address, usdc), user, address)
 
     def equity(self, vault: Vault) -> Decimal:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Final
 from .cautious import Cautious
 from .extremes import Dormant, Quoter
 from .isolated import IsolatedGambler
+from .outcomes import OutcomeTrader
 from .styles import (
     HIP3,
     LEVERAGED,
+    OTHER_COLLATERAL,
     PERPS,
     SPOT,
+    CollateralTrader,
     Flipper,
     Gambler,
     Hip3Trader,
@@ -22,11 +25,17 @@ from .styles import (
     SwingTrader,
     TwapUser,
 )
+from .sub_account import SubAccountTrader
+from .unified import PortfolioTrader, UnifiedTrader
+from .vault import VaultTrader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from .whale import Whale
+
+_UNIFIED: Final = ("BTC", "ETH", "xyz:NVDA", "xyz:GOLD", "@107", "@142")
+_OUTCOMES: Final = ("#330", "#331")
 
 STYLES: Final[dict[str, tuple[type[Whale], tuple[str, ...]]]] = {
     kind.style: (kind, coins)
@@ -43,13 +52,22 @@ STYLES: Final[dict[str, tuple[type[Whale], tuple[str, ...]]]] = {
         (Dormant, PERPS),
         (Cautious, PERPS),
         (IsolatedGambler, LEVERAGED),
+        (OutcomeTrader, _OUTCOMES),
+        (VaultTrader, PERPS[:4]),
+        (UnifiedTrader, _UNIFIED),
+        (PortfolioTrader, _UNIFIED),
+        (CollateralTrader, OTHER_COLLATERAL),
+        (SubAccountTrader, PERPS),
     )
 }
-LIVELY: Final = "scalper=1,flipper=1,patient=1,spot=1,hip3=1,twap=1,gambler=1,swing=1,cautious=1,isolated=1"
+LIVELY: Final = (
+    "scalper=1,flipper=1,patient=1,spot=1,hip3=1,twap=1,gambler=1,swing=1,cautious=1,isolated=1"
+    ",outcome=1,vault=1,unified=1,portfolio=1,collateral=1,sub=1"
+)
 """Every kind of trader in equal numbers: few wallets show all that can happen."""
 NATURAL: Final = (
-    "dormant=670,swing=80,scalper=70,spot=50,patient=40,flipper=25,hip3=20,gambler=8,isolated=5,twap=6"
-    ",cautious=25,maker=1"
+    "dormant=631,swing=80,scalper=70,spot=50,patient=40,flipper=25,hip3=20,gambler=8,isolated=5,twap=6"
+    ",cautious=25,maker=1,outcome=6,vault=4,unified=12,portfolio=3,collateral=6,sub=8"
 )
 """Most wallets sleep, few make the market."""
 _PRESETS: Final = {"lively": LIVELY, "natural": NATURAL}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_DOWN, Decimal
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from hlmonitor.simulator.core.instruments import USDC
 from hlmonitor.simulator.core.orders import OrderRequest, Side, Tif
 from hlmonitor.simulator.core.precision import round_px
 from hlmonitor.simulator.core.twap import TwapRequest
@@ -19,6 +20,7 @@ PERPS: Final = ("BTC", "ETH", "SOL", "HYPE", "DOGE", "XRP", "AVAX", "kPEPE")
 LEVERAGED: Final = ("BTC", "ETH", "SOL", "XRP")
 SPOT: Final = ("PURR/USDC", "@1", "@107", "@142", "@151", "@156")
 HIP3: Final = ("xyz:CL", "xyz:NVDA", "xyz:TSLA", "xyz:GOLD")
+OTHER_COLLATERAL: Final = ("flx:TSLA", "hyna:BTC")
 
 
 class Scalper(Whale):
@@ -87,6 +89,14 @@ class Hip3Trader(Whale):
         self._market(exchange, coin, side, abs(szi) + self._size(exchange, coin))
 
 
+class CollateralTrader(Hip3Trader):
+    """Trades the builder dexes that are not backed by USDC, with collateral of each."""
+
+    __slots__ = ()
+
+    style = "collateral"
+
+
 class SpotTrader(Whale):
     """Buys tokens and sells parts of them; fees come out of what it receives."""
 
@@ -96,14 +106,18 @@ class SpotTrader(Whale):
 
     def enter(self, exchange: Exchange) -> None:
         """Bring quote tokens."""
-        exchange.deposit_token(self.address, 0, self.stake)
+        exchange.deposit_token(self.address, USDC, self.stake)
+
+    def _refill(self, exchange: Exchange) -> None:
+        if exchange.state.account(self.address).balance(USDC).total < self.stake / 4:
+            exchange.deposit_token(self.address, USDC, self.stake)
 
     def _decide(self, exchange: Exchange) -> None:
-        coin = self._coin()
+        self._trade_pair(exchange, self._coin())
+
+    def _trade_pair(self, exchange: Exchange, coin: str) -> None:
         instrument = exchange.state.universe.get(coin)
         account = exchange.state.account(self.address)
-        if account.balance(instrument.quote).total < self.stake / 4:
-            exchange.deposit_token(self.address, instrument.quote, self.stake)
         owned = self._lots(exchange, coin, account.balance(instrument.base).total)
         worth = owned * exchange.state.oracle[coin]
         if worth > exchange.state.config.min_order_ntl * 2 and self._chance(50):
