@@ -51,7 +51,8 @@ class Stored:
         if batch.number != self.last_batch + 1:
             raise ContractError(f"batch {batch.number} follows {self.last_batch}")
         self.last_batch = batch.number
-        self.rows |= {key: _finished(row) for key, row in self.rows.items() if row.address in batch.removed}
+        if batch.removed:
+            self.rows |= {key: _finished(row) for key, row in self.rows.items() if row.address in batch.removed}
         for unit in batch.units:
             self._apply_unit(unit)
         self._add([signal for unit in batch.units for signal in unit.signals])

@@ -69,7 +69,7 @@ def test_order_whose_batch_is_not_committed_yet_stays() -> None:
     desk.wait(TO_REST_S)
     assert IDENTITY in desk.partition.wallets[WHALE].orders
     desk.commit()
-    desk.wait(2)
+    desk.wait(11)
     assert desk.partition.wallets[WHALE].orders == {}
 
 

@@ -20,6 +20,9 @@ from hlmonitor.domain.orders import OrderId
 from hlmonitor.domain.sizes import SizeBounds
 from hlmonitor.v1 import events_pb2, storage_pb2
 
+UNCOMMITTED_S = 10.0
+"""An order that may rest but is not committed is looked at again so late: while SQL is away there may be many."""
+
 
 @dataclass(slots=True)
 class Decider:
@@ -91,7 +94,7 @@ class Decider:
 
     def _rest(self, wallet: Wallet, order: OrderState, now: Now) -> None:
         if self.outbox.holds(order.id):
-            self._schedule(order, now.mono_s + 1.0)
+            self._schedule(order, now.mono_s + UNCOMMITTED_S)
             return
         del wallet.orders[order.id]
         # Repeats of its fills are recognised without a question, as long as memory has room for them.
