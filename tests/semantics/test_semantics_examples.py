@@ -14,6 +14,7 @@ from semantics import (
     Gap,
     Input,
     Output,
+    Positions,
     RecordsGap,
     RecordsLate,
     Removed,
@@ -68,11 +69,15 @@ class Teller:
                 self.desk.wait(given.seconds)
             case Account():
                 self._account(given)
+            case Positions():
+                self._positions(given)
             case Gap():
-                message = events_pb2.Gap(address=WHALE, feed=FEED, from_ms=START_MS, reason="reconnect")
+                feed = events_pb2.FEED_TRADES if given.trades else FEED
+                message = events_pb2.Gap(address=WHALE, feed=feed, from_ms=START_MS, reason="reconnect")
                 self.desk.partition.gap(message, self.desk.now)
             case Covered():
-                covered = events_pb2.CaughtUp(address=WHALE, feed=FEED, from_ms=0, through_ms=START_MS + 1)
+                feed = events_pb2.FEED_TRADES if given.trades else FEED
+                covered = events_pb2.CaughtUp(address=WHALE, feed=feed, from_ms=0, through_ms=START_MS + 1)
                 self.desk.partition.caught_up(covered)
             case Removed():
                 self.desk.watch(removed_at_ms=int(self.desk.now_s * 1000))
@@ -110,6 +115,12 @@ class Teller:
             "fee": "0",
         }
         self.desk.fill(**(fields | dict(trade.more)))
+
+    def _positions(self, told: Positions) -> None:
+        rows = [events_pb2.Position(coin=coin, szi=size) for coin, size in told.sizes.items()]
+        dex = events_pb2.DexState(account_value="1000", time_ms=START_MS + told.at, positions=rows)
+        perps = events_pb2.AccountSnapshot.Perps(dexes=[dex])
+        self.desk.partition.snapshot(events_pb2.AccountSnapshot(address=WHALE, perps=perps), START_MS)
 
     def _account(self, account: Account) -> None:
         dexes = [events_pb2.DexState(dex=dex, account_value=value) for dex, value in account.values.items()]

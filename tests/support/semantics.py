@@ -27,7 +27,13 @@ class Trade:
         """The venue's `dir`."""
         return self.dir or _usual_dir(self)
 
+    def _as_trade(self) -> str:
+        verb = "buys" if self.buys else "sells"
+        return f"trade {self.tid}: the wallet {verb} {self.sz} {self.coin} at {self.px}, at {self.at:+d} ms"
+
     def __str__(self) -> str:
+        if self.more.get("feed") == 3:
+            return self._as_trade()
         name = f"fill {self.tid}" if self.tid else "a fill without trade id"
         of = "" if self.oid == 1 else f" of order {self.oid}"
         verb = "buys" if self.buys else "sells"
@@ -82,16 +88,32 @@ class Account:
 
 
 @dataclass(frozen=True)
+class Positions:
+    """The venue tells all positions, as they were `at` ms after the first moment."""
+
+    sizes: Mapping[str, str]
+    at: int = 0
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{size} {coin}" for coin, size in self.sizes.items()) or "none"
+        return f"the venue tells the positions{f' at {self.at:+d} ms' * bool(self.at)}: {told}"
+
+
+@dataclass(frozen=True)
 class Gap:
     """The connection was lost: nobody vouches for the feed."""
 
+    trades: bool = False
+
     def __str__(self) -> str:
-        return "the gateway reports a gap"
+        return f"the gateway reports a gap{' of the trades' if self.trades else ''}"
 
 
 @dataclass(frozen=True)
 class Covered:
     """The feed was read again over the gap."""
+
+    trades: bool = False
 
     def __str__(self) -> str:
         return "the gap is covered"
@@ -164,7 +186,7 @@ class RecordsLate:
         return f"a late gap is recorded, from {self.from_ms:+d} ms to {self.to_ms:+d} ms"
 
 
-Input = Trade | Ended | Wait | Account | Gap | Covered | Removed | Returned
+Input = Trade | Ended | Wait | Account | Positions | Gap | Covered | Removed | Returned
 Output = Signal | AsksAgain | RecordsGap | RecordsLate
 
 

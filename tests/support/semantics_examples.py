@@ -9,6 +9,7 @@ from semantics import (
     Ended,
     Example,
     Gap,
+    Positions,
     RecordsGap,
     RecordsLate,
     Removed,
@@ -29,6 +30,7 @@ def sells(sz: str, **fields: Any) -> Trade:  # noqa: ANN401 whatever an example 
 
 
 FILLED: Final = Ended(status="filled")
+TRADE: Final = {"feed": 3, "oid": None, "start_position": None, "dir": "", "fee": "", "fee_token": "", "closed_pnl": ""}
 TWAP: Final = {"twap_id": 77, "feed": 2}
 
 LEGS = Rule(
@@ -858,6 +860,176 @@ WATCHES = Rule(
     ),
 )
 
+EPISODES = Rule(
+    title="Trades",
+    text=(
+        "The public feed `trades` names buyer and seller, but no order, no position and no fee. Fills of one wallet, "
+        "coin and side that follow each other within `HLMON_EPISODE_QUIET` (2 s) are an episode: one signal "
+        "per leg when nothing of it came for as long, or at the order timeout. Its `oid` is a negative number. The "
+        "position is the one that the venue told last, moved by the fills since; while it is unknown (a new wallet, or "
+        "a gap that is not reconciled), each fill is told at once, with null rates and `seeded` false, as if it opened "
+        "a position. What a wallet's own feed or REST says of a trade later adds fee, profit, ids and text to it, and "
+        "no signal."
+    ),
+    examples=(
+        Example(
+            title="An episode is over when it was quiet for 2 s",
+            story=(
+                Positions({"BTC": "-4"}),
+                buys("1", at=10, more=TRADE),
+                Wait(1.5),
+                buys("1", px="102", tid=2, at=1_500, more=TRADE),
+                Wait(1.5),
+                Wait(1),
+                Signal(
+                    leg="close",
+                    side="SHORT",
+                    size="2",
+                    px="101",
+                    close_rate="0.5",
+                    trigger="episode",
+                    kind="episode",
+                    also={"seeded": True, "feed": "trades", "start_position": "-4", "end_position": "-2", "fills": 2},
+                ),
+            ),
+        ),
+        Example(
+            title="A later episode is another one, and so is the other side",
+            story=(
+                Positions({}),
+                buys("1", at=10, more=TRADE),
+                sells("3", tid=2, at=20, more=TRADE),
+                buys("1", tid=3, at=5_000, more=TRADE),
+                Wait(2.5),
+                Signal(leg="open", side="LONG", size="1", trigger="episode", kind="episode"),
+                Signal(leg="close", side="LONG", size="1", close_rate="1", trigger="episode", kind="episode"),
+                Signal(leg="open", side="SHORT", size="2", trigger="episode", kind="episode"),
+                Signal(leg="close", side="SHORT", size="1", close_rate="0.5", trigger="episode", kind="episode"),
+            ),
+        ),
+        Example(
+            title="Trading without a pause goes out at the order timeout",
+            order_timeout_s=3,
+            story=(
+                Positions({}),
+                buys("1", at=10, more=TRADE),
+                Wait(1.5),
+                buys("1", tid=2, at=1_510, more=TRADE),
+                Wait(1.5),
+                Signal(leg="open", side="LONG", size="2", complete=False, trigger="timeout", kind="episode"),
+            ),
+        ),
+        Example(
+            title="The position is not known",
+            story=(
+                buys("1", more=TRADE),
+                Signal(
+                    leg="open",
+                    side="LONG",
+                    size="1",
+                    complete=False,
+                    trigger="episode",
+                    kind="episode",
+                    also={"seeded": False, "position_rate": None, "start_position": None},
+                ),
+            ),
+        ),
+        Example(
+            title="After a gap the position is not known until the venue tells it again",
+            story=(
+                Positions({"BTC": "2"}),
+                Gap(trades=True),
+                sells("1", at=10, more=TRADE),
+                Signal(
+                    leg="open",
+                    side="SHORT",
+                    size="1",
+                    complete=False,
+                    trigger="episode",
+                    kind="episode",
+                    also={"seeded": False},
+                ),
+                Covered(trades=True),
+                Positions({"BTC": "1"}, at=20),
+                sells("1", tid=2, at=30, more=TRADE),
+                Wait(2.5),
+                Signal(leg="close", side="LONG", size="1", close_rate="1", trigger="episode", kind="episode"),
+            ),
+        ),
+        Example(
+            title="Positions that were told after a fill contain it already",
+            story=(
+                Positions({"BTC": "2"}),
+                Positions({"BTC": "1"}, at=20),
+                sells("1", at=10, more=TRADE),
+                sells("1", tid=2, at=30, more=TRADE),
+                Wait(2.5),
+                Signal(
+                    leg="close",
+                    side="LONG",
+                    size="2",
+                    close_rate="1",
+                    trigger="episode",
+                    kind="episode",
+                    also={"start_position": "2", "end_position": "0"},
+                ),
+            ),
+        ),
+        Example(
+            title="REST says more of a trade, before its signal and after it",
+            story=(
+                Positions({"BTC": "4"}),
+                sells("1", at=10, more=TRADE),
+                sells("1", was="4", at=10, oid=7, more={"replayed": True, "fee": "0.5", "closed_pnl": "3"}),
+                Wait(2.5),
+                Signal(
+                    leg="close",
+                    side="LONG",
+                    size="1",
+                    close_rate="0.25",
+                    trigger="episode",
+                    kind="episode",
+                    also={"fee": "0.5", "closed_pnl": "3"},
+                ),
+                sells("1", was="4", at=10, oid=7, more={"replayed": True, "fee": "0.5", "closed_pnl": "3"}),
+            ),
+        ),
+        Example(
+            title="A fill inside an episode that was told is its own signal",
+            story=(
+                Positions({"BTC": "4"}),
+                sells("1", at=10, more=TRADE),
+                sells("1", tid=2, at=900, more=TRADE),
+                Wait(2.5),
+                Signal(leg="close", side="LONG", size="2", close_rate="0.5", trigger="episode", kind="episode"),
+                sells("1", was="3", tid=3, at=500, oid=8, more={"replayed": True}),
+                Signal(
+                    leg="close",
+                    side="LONG",
+                    size="1",
+                    close_rate="0.333333333",
+                    complete=False,
+                    trigger="episode",
+                    kind="episode",
+                ),
+            ),
+        ),
+        Example(
+            title="Fills that only REST shows are an episode too",
+            story=(
+                Positions({"BTC": "4"}),
+                sells("1", at=10, more=TRADE),
+                Wait(2.5),
+                Signal(leg="close", side="LONG", size="1", close_rate="0.25", trigger="episode", kind="episode"),
+                sells("1", was="3", tid=2, at=9_000, oid=8, more={"replayed": True}),
+                sells("1", was="2", tid=3, at=9_500, oid=9, more={"replayed": True}),
+                Wait(2.5),
+                Signal(leg="close", side="LONG", size="2", close_rate="0.666666667", trigger="episode", kind="episode"),
+            ),
+        ),
+    ),
+)
+
 GAPS = Rule(
     title="A gap holds the timers up",
     text=(
@@ -958,4 +1130,4 @@ GAPS = Rule(
     ),
 )
 
-RULES: Final = (LEGS, FLIPS, SUMS, ENDS, MISSING, TIMEOUTS, SYSTEM, TWAPS, MARKETS, RATES, WATCHES, GAPS)
+RULES: Final = (LEGS, FLIPS, SUMS, ENDS, MISSING, TIMEOUTS, SYSTEM, TWAPS, MARKETS, RATES, WATCHES, GAPS, EPISODES)

@@ -5,12 +5,14 @@ The writer's own tests pin that real databases do the same.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from hlmonitor.aggregator.core.inputs import FillInput, StatusInput
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.partition import Partition
 from hlmonitor.aggregator.core.recall import AskFor, lookup_of
-from hlmonitor.v1 import storage_pb2
+from hlmonitor.v1 import events_pb2, storage_pb2
+from hlmonitor.writer.core.positions import Step, end_of_chain
 
 Item = storage_pb2.LoadPartitionResponse
 
@@ -35,6 +37,8 @@ class Stored:
     """Stream sequence per signal id."""
     watermarks: dict[tuple[str, int], storage_pb2.Watermark] = field(default_factory=dict)
     gaps: list[storage_pb2.GapRow] = field(default_factory=list)
+    tells_positions: bool = False
+    """A new owner is told where the positions were left."""
 
     def acquire(self) -> int:
         """A new owner: its epoch."""
@@ -56,6 +60,8 @@ class Stored:
         for unit in batch.units:
             self._apply_unit(unit)
         self._add([signal for unit in batch.units for signal in unit.signals])
+        for row in batch.enriched:
+            self._enrich(row)
         self.watermarks |= {(row.address, row.feed): row for row in batch.watermarks}
         self.gaps += batch.gaps
         self.published |= {mark.signal_id: mark.published_seq for mark in batch.published}
@@ -82,6 +88,7 @@ class Stored:
             *(Item(watermark=row) for row in self.watermarks.values()),
             *(Item(gap=row) for row in self.open_gaps()),
             Item(known_fills=known),
+            *(Item(last_position=row) for row in self._last_positions() if self.tells_positions),
             *(Item(counter=self._counter(address)) for address in self.numbers),
         ]
 
@@ -131,6 +138,11 @@ class Stored:
             else:
                 self.statuses[status.order_id] = status
 
+    def _enrich(self, row: storage_pb2.FillRow) -> None:
+        known = self.fills[row.digest]
+        if not events_pb2.Fill.FromString(known.fill).HasField("oid"):
+            known.fill = row.fill
+
     def _mark(self, mark: storage_pb2.FillMark) -> None:
         row = self.fills[mark.digest]
         closes = mark.leg == storage_pb2.LEG_CLOSE
@@ -153,6 +165,24 @@ class Stored:
                 raise ContractError(f"numbers {numbers} follow {last}")
             self.numbers[address] = last + len(numbers)
 
+    def _last_positions(self) -> Iterable[storage_pb2.LastPosition]:
+        """By wallet and coin what the latest fill left, if that is known."""
+        latest: dict[tuple[str, str], list[events_pb2.Fill]] = {}
+        for row in self.fills.values():
+            fill = events_pb2.Fill.FromString(row.fill)
+            found = latest.setdefault((fill.address, fill.coin), [])
+            if not found or fill.time_ms > found[0].time_ms:
+                found[:] = [fill]
+            elif fill.time_ms == found[0].time_ms:
+                found.append(fill)
+        for (address, coin), fills in latest.items():
+            steps = [
+                _step(fill) for fill in sorted(fills, key=lambda fill: fill.tid) if fill.HasField("start_position")
+            ]
+            if steps:
+                end, time_ms = str(end_of_chain(steps)), fills[0].time_ms
+                yield storage_pb2.LastPosition(address=address, coin=coin, position=end, time_ms=time_ms)
+
     def _counter(self, address: str) -> storage_pb2.AddressCounter:
         confirmed = [
             (self.published[row.signal_id], row.number)
@@ -169,3 +199,8 @@ def _finished(row: storage_pb2.OrderRow) -> storage_pb2.OrderRow:
     finished = storage_pb2.OrderRow.FromString(row.SerializeToString())
     finished.finished = True
     return finished
+
+
+def _step(fill: events_pb2.Fill) -> Step:
+    start, size = Decimal(fill.start_position), Decimal(fill.sz)
+    return Step(start, start + (size if fill.side == events_pb2.SIDE_BUY else -size))

@@ -64,6 +64,20 @@ async def test_amounts_are_stored_exactly(writer: Writer) -> None:
     ]
 
 
+async def test_what_is_told_of_a_trade_later_is_added_once_and_its_marks_stay(writer: Writer) -> None:
+    await writer.acquire(PARTITION)
+    trade = fill(1, oid=None, start_position=None, fee="", dir="", open_number=1)
+    await writer.commit(batch(1, unit(fills=[trade], signals=[signal()])))
+    assert only(await writer.load(PARTITION, 1), "last_position") == []
+    await writer.commit(batch(2, enriched=[fill(1, start_position="-1.5"), fill(2)]))
+    (reply,) = await writer.commit(batch(3, enriched=[fill(1, oid=78, fee="9")]))
+    assert not reply.done.dead_letters
+    ((oid, fee, end, number),) = await writer.rows("SELECT oid, fee, end_position, open_number FROM hl_fill")
+    assert (oid, Decimal(fee), Decimal(end), number) == (77, Decimal("1.25"), Decimal(-1), 1)
+    (position,) = only(await writer.load(PARTITION, 1), "last_position")
+    assert position.position == "-1"
+
+
 async def test_a_batch_sent_again_is_done_and_doubles_nothing(writer: Writer) -> None:
     await writer.acquire(PARTITION)
     first = batch(1, whole_unit())

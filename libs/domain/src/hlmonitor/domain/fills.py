@@ -63,6 +63,8 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     feed: Feed = Feed.USER_FILLS
     replayed: bool = False
     """It came by a snapshot or by REST, so it may be old."""
+    seeded: bool = True
+    """`start_position` is the venue's or was followed; else nobody knows it, and it stands at 0."""
 
 
 class Part(msgspec.Struct, frozen=True):

@@ -27,6 +27,8 @@ class Kind(StrEnum):
     DUST = "dust"
     VAULT = "vault"
     OUTCOME = "outcome"
+    EPISODE = "episode"
+    """Fills of a feed that names no orders, put together by their times."""
     UNKNOWN = "unknown"
     VOID = "void"
     """The number of a signal whose data could not be stored: nothing to act on."""
@@ -45,7 +47,7 @@ _SYSTEM_DIRS = {
     "Merge Question": Kind.OUTCOME,
     "Negate Outcome": Kind.OUTCOME,
 }
-_OF_WALLETS = (Kind.ORDER, Kind.TWAP, Kind.UNKNOWN)
+_OF_WALLETS = (Kind.ORDER, Kind.TWAP, Kind.EPISODE, Kind.UNKNOWN)
 _LIVE = {"open", "triggered", "activated", "waitingForTrigger"}
 _ENDS = {"filled", "rejected", "expired", "finished", "terminated", "stopped", "error"}
 _END_SUFFIXES = ("canceled", "cancel", "rejected")
@@ -119,6 +121,12 @@ def twap_ref(address: Address, coin: str, twap_id: int) -> OrderRef:
     """The order that a TWAP is, whatever the ids of its slices."""
     stand_in = _negative_hash(f"twap:{address}:{twap_id}")
     return OrderRef(address, coin, stand_in, Kind.TWAP, twap_id)
+
+
+def episode_ref(fill: Fill) -> OrderRef:
+    """The episode that begins with the receipt of this fill."""
+    stand_in = _negative_hash(f"episode:{fill.address}:{fill.coin}:{fill.side.value}:{fill.time_ms}:{fill.tid}")
+    return OrderRef(fill.address, fill.coin, stand_in, Kind.EPISODE)
 
 
 def order_id(ref: OrderRef) -> OrderId:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from hlmonitor.aggregator.core.episodes import QUIET_S
 from hlmonitor.aggregator.core.partition import DEDUP_HORIZON_S
 from hlmonitor.aggregator.core.triggers import Patience
 from hlmonitor.domain.sizes import MEDIUM_BELOW_PERCENT, SMALL_BELOW_PERCENT, SizeBounds
@@ -27,6 +28,9 @@ class AggregatorSettings(ServiceSettings):
         300.0, description="without an end for this long, an order's fills go out as partial"
     )
     status_grace: Duration = Field(10.0, description="how long an ended order waits for fills that are missing")
+    episode_quiet: Duration = Field(
+        QUIET_S, description="on the trades feed, fills so close to each other in one coin and side are one signal"
+    )
     remove_grace: Duration = Field(300.0, description="how long a wallet is still watched after its removal")
     small_below: Decimal = Field(
         SMALL_BELOW_PERCENT, gt=0, description="below this percent of the account, a signal's position_size is Small"
@@ -79,4 +83,6 @@ class AggregatorSettings(ServiceSettings):
     @property
     def patience(self) -> Patience:
         """The waiting times of orders."""
-        return Patience(order_timeout_s=self.order_timeout, status_grace_s=self.status_grace)
+        return Patience(
+            order_timeout_s=self.order_timeout, status_grace_s=self.status_grace, episode_quiet_s=self.episode_quiet
+        )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict, cast
 
 from sqlalchemy import Column, Select, and_, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -85,6 +85,10 @@ class EndPosition(NamedTuple):
     end: Decimal
 
 
+_ENRICHED = (
+    "oid", "twap_id", "start_position", "end_position", "dir", "closed_pnl", "fee", "fee_token", "hash", "cloid",
+    "body",
+)  # fmt: skip
 _STORED = [hl_fill.c[field] for field in StoredFill._fields]
 
 
@@ -98,6 +102,20 @@ async def add(connection: AsyncConnection, rows: Sequence[FillValues]) -> int:
     if fresh:
         await connection.execute(insert_if_absent(connection, hl_fill, ("digest",)), list(fresh.values()))
     return len(rows) - len(fresh)
+
+
+async def enrich(connection: AsyncConnection, rows: Sequence[FillValues]) -> None:
+    """Add to stored trades what another feed told of them; a fill that has its order id has everything."""
+    if not rows:
+        return
+    statement = (
+        update(hl_fill)
+        .where(hl_fill.c.digest == bindparam("key"), hl_fill.c.oid.is_(None))
+        .values({name: bindparam(f"new_{name}") for name in _ENRICHED})
+    )
+    values = [cast("dict[str, Any]", row) for row in rows]
+    changes = [{"key": row["digest"]} | {f"new_{name}": row[name] for name in _ENRICHED} for row in values]
+    await connection.execute(statement, changes)
 
 
 async def known(connection: AsyncConnection, digests: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
@@ -193,11 +211,14 @@ async def _recent(
 
 
 async def last_positions(connection: AsyncConnection, partition: int) -> list[EndPosition]:
-    """Of each wallet and coin, the fills with a position at the latest time: more than one when they share it."""
+    """Of each wallet and coin, the fills with a position at the latest time: more than one when they share it.
+
+    Where the latest have none (trades of a wallet whose position was not known), older ones would mislead.
+    """
     table = hl_fill.c
     latest = (
         select(table.address, table.coin, func.max(table.time_ms).label("time_ms"))
-        .where(table.partition_id == partition, table.end_position.is_not(None))
+        .where(table.partition_id == partition)
         .group_by(table.address, table.coin)
         .subquery()
     )

@@ -52,6 +52,7 @@ class Outbox:
     """The units of the batch in flight."""
     _watermarks: dict[tuple[str, int], storage_pb2.Watermark] = field(default_factory=dict)
     _gaps: list[storage_pb2.GapRow] = field(default_factory=list)
+    _enriched: dict[bytes, storage_pb2.FillRow] = field(default_factory=dict)
     _late: dict[tuple[str, int], storage_pb2.GapRow] = field(default_factory=dict)
     _cache: dict[str, storage_pb2.PositionCacheRow] = field(default_factory=dict)
     _published: list[storage_pb2.PublishedMark] = field(default_factory=list)
@@ -90,6 +91,18 @@ class Outbox:
         """Whether a fill is on its way to SQL, which does not know it yet."""
         gathered, sent = self._units.get(order_id), self._sent.get(order_id)
         return bool((gathered and digest in gathered.fills) or (sent and digest in sent.fills))
+
+    def holder_of(self, digest: FillDigest) -> OrderId | None:
+        """The order of a fill that is on its way to SQL."""
+        for units in (self._units, self._sent):
+            for identity, draft in units.items():
+                if digest in draft.fills:
+                    return identity
+        return None
+
+    def enrich(self, row: storage_pb2.FillRow) -> None:
+        """Add attributes to a fill that is stored, or is in this batch."""
+        self._enriched[row.digest] = row
 
     def holds(self, order_id: OrderId) -> bool:
         """Whether something of an order is on its way to SQL."""
@@ -156,7 +169,8 @@ class Outbox:
 
     @property
     def _is_urgent(self) -> bool:
-        return bool(self._units or self._watermarks or self._gaps or self._late or self._removed)
+        work = (self._units, self._watermarks, self._gaps, self._late, self._removed, self._enriched)
+        return any(work)
 
     @property
     def _is_lazy(self) -> bool:
@@ -176,12 +190,13 @@ class Outbox:
             # What is open stands last: of two rows that begin at one time, that one is kept.
             gaps=[*self._late.values(), *self._gaps],
             position_cache=self._cache.values(),
+            enriched=self._enriched.values(),
             published=self._published,
             removed=self._removed,
         )
 
     def _clear(self) -> None:
-        self._units, self._watermarks = {}, {}
+        self._units, self._watermarks, self._enriched = {}, {}, {}
         self._gaps, self._late, self._cache, self._published, self._removed = [], {}, {}, [], {}
         self._lazy_since_s = None
 

@@ -8,7 +8,7 @@ from hlmonitor.aggregator.core.inputs import FillInput, StatusInput
 from hlmonitor.domain.addresses import Address, AddressError, parse_address
 from hlmonitor.domain.decimals import AmountError, parse_amount
 from hlmonitor.domain.fills import Feed, Fill, Side, digest_of
-from hlmonitor.domain.orders import order_id, order_of
+from hlmonitor.domain.orders import episode_ref, order_id, order_of
 from hlmonitor.v1 import events_pb2
 
 _SIDES = {events_pb2.SIDE_BUY: Side.BUY, events_pb2.SIDE_SELL: Side.SELL}
@@ -43,10 +43,13 @@ def fill_of(raw: bytes) -> Fill:
         raise FieldError("fill", str(error)) from None
     if not message.coin:
         raise FieldError("coin", "is empty")
-    if not message.HasField("start_position"):
+    is_trade = message.feed == events_pb2.FEED_TRADES
+    if not message.HasField("start_position") and not is_trade:
         raise FieldError("start_position", "is missing")
-    if not message.HasField("oid"):
+    if not message.HasField("oid") and not is_trade:
         raise FieldError("oid", "is missing")
+    if is_trade and message.tid == 0:
+        raise FieldError("tid", "is missing: nothing else tells trades apart")
     liquidation = message.liquidation if message.HasField("liquidation") else None
     size = _amount("sz", message.sz)
     if size <= 0:
@@ -58,7 +61,7 @@ def fill_of(raw: bytes) -> Fill:
         sz=size,
         side=_side(message.side),
         time_ms=message.time_ms,
-        start_position=_amount("start_position", message.start_position),
+        start_position=_amount("start_position", message.start_position or "0"),
         dir=message.dir,
         closed_pnl=_amount("closed_pnl", message.closed_pnl or "0"),
         hash=message.hash,
@@ -72,6 +75,7 @@ def fill_of(raw: bytes) -> Fill:
         liquidated_user=liquidation.liquidated_user if liquidation else None,
         feed=_FEEDS.get(message.feed, Feed.USER_FILLS),
         replayed=message.replayed,
+        seeded=message.HasField("start_position"),
     )
 
 
@@ -82,7 +86,7 @@ def fill_input(raw: bytes) -> FillInput:
         FieldError: the bytes are no Fill, or a field has no usable value.
     """
     fill = fill_of(raw)
-    ref = order_of(fill)
+    ref = episode_ref(fill) if fill.feed is Feed.TRADES else order_of(fill)
     return FillInput(fill, raw, digest_of(fill), ref, order_id(ref))
 
 

@@ -36,7 +36,9 @@ class Decider:
     tally: Tally = field(default_factory=Tally)
     resting: Resting = field(default_factory=Resting)
     requests: list[Request] = field(default_factory=list)
-    _due: list[tuple[float, OrderId, str]] = field(default_factory=list)
+    _due: list[tuple[float, int, OrderId, str]] = field(default_factory=list)
+    """When, and among those of one time in the order in which they were planned."""
+    _planned: int = 0
 
     def decide(self, wallet: Wallet, order: OrderState, now: Now) -> None:
         """Judge an order after something happened to it."""
@@ -62,7 +64,7 @@ class Decider:
         """The orders (wallet, order) whose time has come; the caller judges those that still live."""
         found = []
         while self._due and self._due[0][0] <= now.mono_s:
-            _, identity, address = heapq.heappop(self._due)
+            _, _, identity, address = heapq.heappop(self._due)
             found.append((address, identity))
         return found
 
@@ -88,6 +90,7 @@ class Decider:
             self.outbox.gap(_unseen(order))
         self.outbox.finish(order, self.markets.symbol_of(order.ref.coin))
         wallet.orders.pop(order.id, None)
+        wallet.episodes.tell(order.id)
         self.memory.remember(order)
         if order.fills:
             self.tally.fills_per_order.append(len(order.fills))
@@ -119,7 +122,8 @@ class Decider:
         if order.scheduled_s is not None and order.scheduled_s <= due_s:
             return
         order.scheduled_s = due_s
-        heapq.heappush(self._due, (due_s, order.id, order.ref.address))
+        self._planned += 1
+        heapq.heappush(self._due, (due_s, self._planned, order.id, order.ref.address))
 
 
 def _unseen(order: OrderState) -> storage_pb2.GapRow:

@@ -70,6 +70,8 @@ class OrderState:
     totals: dict[Leg, LegTotals] = field(default_factory=dict)
     scheduled_s: float | None = None
     """When it is to be judged again, if that is planned."""
+    is_urgent: bool = False
+    """An episode that waits for nothing more."""
     is_revived: bool = False
     """It was finished before: its earlier fills are no longer in memory."""
     _pending: dict[Leg, list[HeldFill]] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from hlmonitor.aggregator.core.orders import OrderState, hold
 from hlmonitor.aggregator.core.recall import Question, Recall
 from hlmonitor.aggregator.core.requests import BackfillRequest, Request, ResumeRequest
 from hlmonitor.aggregator.core.tally import Tally
+from hlmonitor.aggregator.core.trades import belongs_to_episode, enrich, place, restored_order
 from hlmonitor.aggregator.core.triggers import Patience
 from hlmonitor.aggregator.core.wallet import OpenGap, Wallet
 from hlmonitor.domain.addresses import Address
@@ -100,11 +101,13 @@ class Partition:
         tally.fills += 1
         wallet = self.wallet(fill.address)
         order = wallet.orders.get(identity)
+        wallet.note_feed(fill)
         if ref.is_system:
             self._note_system(wallet, fill)
-        if (order and digest in order.fills) or self.recall.has_taken(identity, digest):
+        if (holder := self.recall.holder(wallet, heard)) is not None:
             tally.duplicates += 1
             self.recall.fill_taken_in(identity, digest)
+            enrich(wallet, holder, heard, self.outbox)
             if order and not order.fills:
                 self._withdraw(order)
             return
@@ -113,14 +116,18 @@ class Partition:
             # Older than the watch: only an order that goes on after it needs such a fill, for its sum.
             tally.effects["ignored"] += 1
             return
-        if not uncounted and fill.time_ms < now.wall_ms - self.dedup_horizon_s * 1000:
+        is_late = not uncounted and fill.time_ms < now.wall_ms - self.dedup_horizon_s * 1000
+        if is_late:
             uncounted = True
             self._record_late(wallet, fill)
+        if belongs_to_episode(wallet, heard):
+            quiet_s = wallet.patience(self.patience).episode_quiet_s
+            heard, order = place(wallet, heard, quiet_s, is_late=is_late)
         order = order or self._revive_or_open(wallet, ref, identity, now)
         held = hold(heard, received_at_ms, uncounted=uncounted)
         self.recall.fill_taken_in(identity, digest)
         self._count(fill, tuple(part.leg for part in held.parts), uncounted=uncounted)
-        if not uncounted:
+        if not uncounted and order.ref.kind is not Kind.EPISODE:
             self._link(wallet, fill, now)
         order.add(held, now.mono_s)
         unit = self.outbox.unit(order, self.markets.symbol_of(ref.coin))
@@ -180,7 +187,7 @@ class Partition:
             FieldError: the row cannot be read: the database was changed by hand.
         """
         heard = fill_input(row.fill)
-        order = self.wallet(heard.fill.address).order(heard.ref, OrderId(row.order_id))
+        order = restored_order(self.wallet(heard.fill.address), heard, row)
         held = hold(heard, now.wall_ms, uncounted=row.uncounted)
         if row.HasField("close_number"):
             held.taken[Leg.CLOSE] = row.close_number
@@ -198,6 +205,8 @@ class Partition:
         except AmountError:
             tally.snapshot_errors.update(parts)
             return
+        for dex in snapshot.perps.dexes:
+            self.wallet(Address(snapshot.address)).tracked.told(dex)
         tally.snapshots.update(parts)
 
     def gap(self, gap: events_pb2.Gap, now: Now) -> None:
@@ -207,6 +216,9 @@ class Partition:
         """
         wallet = self.wallet(Address(gap.address))
         known = wallet.gaps.get(gap.feed)
+        if gap.feed == events_pb2.FEED_TRADES:
+            wallet.is_by_trades = True
+            wallet.tracked.forget()
         if gap.HasField("to_ms"):
             self._give_up(wallet, gap, known)
             return
@@ -220,6 +232,7 @@ class Partition:
         """Everything of the feed in the range came before this event: the watermark moves, a covered gap closes."""
         wallet = self.wallet(Address(caught_up.address))
         feed = caught_up.feed
+        wallet.is_by_trades |= feed == events_pb2.FEED_TRADES
         gap = wallet.gaps.get(feed)
         if gap and caught_up.from_ms <= gap.from_ms:
             del wallet.gaps[feed]
@@ -232,7 +245,7 @@ class Partition:
     def opened(self, address: Address) -> None:
         """A gateway has a wallet's subscriptions: tell it where to take each feed up."""
         wallet = self.wallet(address)
-        for feed in FILL_FEEDS:
+        for feed in (*FILL_FEEDS, events_pb2.FEED_TRADES) if wallet.is_by_trades else FILL_FEEDS:
             gap, watermark_ms = wallet.gaps.get(feed), wallet.resume_from_ms(feed)
             self.decider.requests.append(
                 ResumeRequest(
@@ -288,6 +301,7 @@ class Partition:
         for feed, gap in wallet.gaps.items():
             self.outbox.gap(_gap_row(wallet.address, feed, gap, "removed"))
         self.outbox.removed(wallet.address)
+        wallet.tracked.forget()
         # The counter lives on: a wallet that comes back goes on with the next number.
         wallet.entry, wallet.gaps, wallet.account = None, {}, Account(wallet.address)
         wallet.positions, wallet.balances, wallet.reread_from_ms = Continuity(), Continuity(), None
@@ -350,7 +364,10 @@ class Partition:
         if is_spot(fill.coin):
             wallet.balances.add_balance(self.markets.base_of(fill.coin) or fill.coin, fill, now.mono_s)
         else:
-            wallet.positions.add_position(fill, now.mono_s)
+            wallet.tracked.ended(fill)
+            if not wallet.is_by_trades:
+                # Trades that lead from one of its rows to the next say nothing of where they began.
+                wallet.positions.add_position(fill, now.mono_s)
 
     def _check_balance(self, wallet: Wallet, found: Break) -> None:
         """A balance changed between two fills, by a transfer or by a fill that was missed.

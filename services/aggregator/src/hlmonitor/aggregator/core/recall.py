@@ -16,7 +16,7 @@ from hlmonitor.aggregator.core.orders import OrderState
 from hlmonitor.aggregator.core.packed import pairs_of
 from hlmonitor.aggregator.core.resting import Resting
 from hlmonitor.aggregator.core.wallet import Wallet
-from hlmonitor.domain.fills import FillDigest
+from hlmonitor.domain.fills import Feed, FillDigest
 from hlmonitor.domain.orders import OrderId, is_terminal, order_id
 from hlmonitor.v1 import storage_pb2
 
@@ -57,6 +57,18 @@ class Recall:
         # What memory had to forget may not have reached SQL yet.
         return self.memory.order_of(digest) is not None or self.outbox.is_waiting(identity, digest)
 
+    def holder(self, wallet: Wallet, heard: FillInput) -> OrderId | None:
+        """The order or episode that has this fill already."""
+        identity, digest = heard.order_id, heard.digest
+        order = wallet.orders.get(identity)
+        if (order and digest in order.fills) or self.outbox.is_waiting(identity, digest):
+            return identity
+        known = self.memory.order_of(digest)
+        if known is None and wallet.knows_episodes:
+            # The same fill comes by another feed, which puts it elsewhere.
+            return wallet.holder_of(digest) or self.outbox.holder_of(digest)
+        return known
+
     def finished(self, identity: OrderId) -> FinishedOrder | OrderState | None:
         """What is known of an order that has finished."""
         return self.memory.finished(identity) or self.outbox.finishing(identity)
@@ -68,7 +80,9 @@ class Recall:
         self.newest_ms = max(self.newest_ms, fill.time_ms)
         if (order and digest in order.fills) or self.has_taken(identity, digest):
             return None
-        if order is None and self._may_rest(identity):
+        if wallet.knows_episodes and (wallet.holder_of(digest) or self.outbox.holder_of(digest)):
+            return None
+        if order is None and fill.feed is not Feed.TRADES and self._may_rest(identity):
             return Question(AskFor.REST, identity)
         may_be_old = fill.replayed or fill.time_ms <= self.memory.forgotten_ms
         counts = order is not None or (wallet.entry is not None and fill.time_ms >= wallet.entry.signals_from_ms)

@@ -8,7 +8,7 @@ from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.packed import order_ids_of, pairs_of
 from hlmonitor.aggregator.core.partition import Partition
 from hlmonitor.aggregator.core.publishing import PublishQueue
-from hlmonitor.aggregator.core.wallet import OpenGap
+from hlmonitor.aggregator.core.wallet import OpenGap, Wallet
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.decimals import parse_amount
 from hlmonitor.domain.fills import is_spot
@@ -57,6 +57,7 @@ class Restorer:
     def finish(self) -> None:
         """Everything was taken: judge each order, so that its timers run from now."""
         for wallet in self.partition.wallets.values():
+            self._settle_feed(wallet)
             for order in list(wallet.orders.values()):
                 if order.status is None and all(held.uncounted for held in order.fills.values()):
                     # Only its end let such fills be stored, and its status is resolved: it has no row to say so.
@@ -64,6 +65,14 @@ class Restorer:
                     self.partition.memory.remember(order)
                     continue
                 self.partition.decider.decide(wallet, order, self.now)
+
+    def _settle_feed(self, wallet: Wallet) -> None:
+        """How the wallet is watched: by trades if that feed was followed last, as far as anything stored tells."""
+        trades = events_pb2.FEED_TRADES
+        if trades in wallet.gaps:
+            wallet.tracked.forget()
+        user_ms = wallet.watermarks.get(events_pb2.FEED_USER_FILLS, 0)
+        wallet.is_by_trades |= trades in wallet.gaps or wallet.watermarks.get(trades, -1) >= user_ms
 
     def _fill(self, row: storage_pb2.FillRow) -> None:
         self.partition.restore(row, self.now)
@@ -92,8 +101,11 @@ class Restorer:
 
     def _last_position(self, row: storage_pb2.LastPosition) -> None:
         if not is_spot(row.coin):
-            positions = self.partition.wallet(Address(row.address)).positions
-            positions.seed(row.coin, parse_amount(row.position), row.time_ms)
+            wallet, position = self.partition.wallet(Address(row.address)), parse_amount(row.position)
+            wallet.positions.seed(row.coin, position, row.time_ms)
+            if wallet.entry and row.time_ms >= wallet.entry.watch_from_ms:
+                # Between two watches it may have moved.
+                wallet.tracked.stored(row.coin, position, row.time_ms)
 
     def _account(self, row: storage_pb2.PositionCacheRow) -> None:
         main = events_pb2.DexState(

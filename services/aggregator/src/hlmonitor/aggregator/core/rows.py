@@ -124,7 +124,7 @@ def _venue_row(held: HeldFill) -> dict[str, object]:
         "sz": canonical(fill.sz),
         "side": fill.side.value,
         "time": fill.time_ms,
-        "startPosition": canonical(fill.start_position),
+        "startPosition": canonical(fill.start_position) if fill.seeded else None,
         "dir": fill.dir,
         "closedPnl": canonical(fill.closed_pnl),
         "hash": fill.hash,

@@ -60,13 +60,14 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     fee: Decimal
     fee_token: str
     closed_pnl: Decimal
-    start_position: Decimal
-    end_position: Decimal
+    start_position: Decimal | None
+    end_position: Decimal | None
+    """None, as the other: the wallet's position is not known."""
     leverage: int | None
     mid: Decimal | None
     feed: str
     seeded: bool
-    """The start position is the venue's, or is known from a complete history."""
+    """The start position is the venue's, or was followed from one that the venue told. If not, the leg is a guess."""
     status: str | None
     """The venue's terminal status, if it is known."""
     trigger: Trigger
@@ -103,7 +104,8 @@ def build_signal(
     notional = total(product(held.fill.px, part.sz) for held, part in parts)
     price = quotient(notional, size, PRICE_SCALE)
     coin = order.ref.coin
-    position_rate = _percent(account.share_of(coin, notional, markets))
+    seeded = all(held.fill.seeded for held, _ in parts)
+    position_rate = _percent(account.share_of(coin, notional, markets)) if seeded else None
     usd = markets.token_usd(markets.quote_of(coin) or "")
     return Signal(
         id=signal_id(order, leg, first[0]),
@@ -116,7 +118,7 @@ def build_signal(
         side="LONG" if first[1].long else "SHORT",
         position_rate=position_rate,
         position_size=sizes.size_of(position_rate),
-        close_rate=_close_rate(size, first[1].before) if leg is Leg.CLOSE else None,
+        close_rate=_close_rate(size, first[1].before) if leg is Leg.CLOSE and seeded else None,
         size=size,
         price=price,
         timestamp=first[0].fill.time_ms,
@@ -131,12 +133,12 @@ def build_signal(
         fee=_fees(parts),
         fee_token=first[0].fill.fee_token,
         closed_pnl=total(_closed_pnl(held, leg) for held, _ in parts),
-        start_position=first[1].before,
-        end_position=last[1].after,
+        start_position=first[1].before if seeded else None,
+        end_position=last[1].after if seeded else None,
         leverage=account.leverage_of(coin),
         mid=markets.mid_of(coin),
         feed=first[0].fill.feed.value,
-        seeded=True,
+        seeded=seeded,
         status=order.status.status if order.status else None,
         trigger=decision.trigger,
         first_fill_time=first[0].fill.time_ms,

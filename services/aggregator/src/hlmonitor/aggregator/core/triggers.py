@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from hlmonitor.aggregator.core.episodes import QUIET_S
 from hlmonitor.aggregator.core.orders import OrderState
+from hlmonitor.domain.orders import Kind
 
 
 class Trigger(StrEnum):
@@ -17,6 +19,8 @@ class Trigger(StrEnum):
     """The order ended, but its fills and its status do not add up."""
     SYSTEM = "system"
     """The venue's own fills, for which no status comes."""
+    EPISODE = "episode"
+    """No further trades of the wallet in the coin for a while, or none that may be waited for."""
     REMOVAL = "removal"
     """The wallet's grace after its removal is over."""
 
@@ -29,6 +33,7 @@ class Patience:
     status_grace_s: float = 10.0
     missing_fills_s: float = 1.0
     system_quiet_s: float = 1.0
+    episode_quiet_s: float = QUIET_S
     rest_after_s: float = 60.0
     """An order of which everything was sent goes from memory to SQL after this long without a fill."""
 
@@ -57,6 +62,8 @@ def judge(order: OrderState, patience: Patience, now_s: float, *, paused: bool, 
     """
     if order.ref.is_system:
         return _system(order, patience, now_s, has_gap=has_gap)
+    if order.ref.kind is Kind.EPISODE:
+        return _episode(order, patience, now_s, has_gap=has_gap)
     if order.is_whole:
         return Verdict(Trigger.STATUS, complete=True, closes=True)
     rests_at_s = max(order.last_fill_at_s + patience.rest_after_s, now_s)
@@ -78,6 +85,18 @@ def _system(order: OrderState, patience: Patience, now_s: float, *, has_gap: boo
         # In a gap, or right at a fill's receipt, others may still be on their way.
         return Verdict(Trigger.SYSTEM, complete=now_s >= due_s and not has_gap, closes=True)
     return Verdict(look_again_s=due_s)
+
+
+def _episode(order: OrderState, patience: Patience, now_s: float, *, has_gap: bool) -> Verdict:
+    quiet_at_s = order.last_fill_at_s + patience.episode_quiet_s
+    if order.is_urgent or patience.order_timeout_s == 0:
+        return Verdict(Trigger.EPISODE, closes=True)
+    if now_s >= quiet_at_s:
+        return Verdict(Trigger.EPISODE, complete=not has_gap, closes=True)
+    begun_s = now_s if order.first_pending_at_s is None else order.first_pending_at_s
+    if now_s >= begun_s + patience.order_timeout_s:
+        return Verdict(Trigger.TIMEOUT, closes=True)
+    return Verdict(look_again_s=min(quiet_at_s, begun_s + patience.order_timeout_s))
 
 
 def _does_not_add_up(order: OrderState, patience: Patience, now_s: float, *, paused: bool) -> Verdict:

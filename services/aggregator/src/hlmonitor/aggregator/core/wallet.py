@@ -4,10 +4,13 @@ from dataclasses import dataclass, field, replace
 
 from hlmonitor.aggregator.core.accounts import Account
 from hlmonitor.aggregator.core.continuity import Continuity
+from hlmonitor.aggregator.core.episodes import Episodes
 from hlmonitor.aggregator.core.inputs import StatusInput
 from hlmonitor.aggregator.core.orders import OrderState
+from hlmonitor.aggregator.core.tracked import Tracked
 from hlmonitor.aggregator.core.triggers import Patience
 from hlmonitor.domain.addresses import Address
+from hlmonitor.domain.fills import Feed, Fill, FillDigest
 from hlmonitor.domain.orders import OrderId, OrderRef
 from hlmonitor.domain.watch import WatchEntry
 
@@ -44,10 +47,28 @@ class Wallet:
     """The chains of spot balances, by token."""
     system_oids: dict[tuple[str, int], None] = field(default_factory=dict)
     """Order ids of the venue's own fills: a status for one says nothing of an order of the wallet."""
+    is_by_trades: bool = False
+    """Its fills come by the `trades` feed, and by REST what that feed lacks."""
+    episodes: Episodes = field(default_factory=Episodes)
+    tracked: Tracked = field(default_factory=Tracked)
     cached_at_s: float = float("-inf")
     reread_from_ms: int | None = None
     """From where fills are to be read again because a balance does not chain."""
     reread_at_s: float = float("-inf")
+
+    @property
+    def knows_episodes(self) -> bool:
+        """Whether a fill may have come by the `trades` feed, without its order."""
+        return self.is_by_trades or self.episodes.are_known
+
+    def note_feed(self, fill: Fill) -> None:
+        """A live fill tells how the wallet is watched; one of REST does not."""
+        if fill.feed is Feed.TRADES or not fill.replayed:
+            self.is_by_trades = fill.feed is Feed.TRADES
+
+    def holder_of(self, digest: FillDigest) -> OrderId | None:
+        """The unfinished order or episode that has a fill."""
+        return next((identity for identity, order in self.orders.items() if digest in order.fills), None)
 
     def order(self, ref: OrderRef, identity: OrderId) -> OrderState:
         """The order's state, made when it is spoken of for the first time."""

@@ -57,6 +57,7 @@ async def _write_all(connection: AsyncConnection, units: Sequence[Unit]) -> int:
         opening = [(row["digest"], row["open_number"]) for row in new]
         await fills.mark(connection, "close", _marks(closing))
         await fills.mark(connection, "open", _marks(opening))
+    await fills.enrich(connection, [row for unit in units for row in unit.enriched])
     await orders.put(connection, [row for unit in units for row in unit.orders])
     await progress.put_statuses(connection, [row for unit in units for row in unit.statuses])
     await signals.add(connection, [row for unit in units for row in unit.signals])

@@ -31,6 +31,7 @@ class Unit:
     reason: str | None = None
     """Why it cannot be stored; known before the database is asked when the message itself is unreadable."""
     fills: list[FillValues] = field(default_factory=list)
+    enriched: list[FillValues] = field(default_factory=list)
     close_marks: list[Mark] = field(default_factory=list)
     open_marks: list[Mark] = field(default_factory=list)
     orders: list[OrderValues] = field(default_factory=list)
@@ -57,7 +58,8 @@ def weight_of(batch: storage_pb2.CommitBatch) -> int:
         len(unit.fills) + len(unit.marks) + len(unit.rows) + len(unit.statuses) + len(unit.signals)
         for unit in batch.units
     )
-    return rows_of_orders + len(batch.watermarks) + len(batch.gaps) + len(batch.position_cache) + len(batch.published)
+    progress = len(batch.watermarks) + len(batch.gaps) + len(batch.published)
+    return rows_of_orders + progress + len(batch.position_cache) + len(batch.enriched)
 
 
 def units_of(batch: storage_pb2.CommitBatch, stamp: rows.Stamp) -> list[Unit]:
@@ -67,6 +69,7 @@ def units_of(batch: storage_pb2.CommitBatch, stamp: rows.Stamp) -> list[Unit]:
         *(_read(Unit(batch, stamp, "watermark", row), row, _fill_watermark) for row in batch.watermarks),
         *(_read(Unit(batch, stamp, "gap", row), row, _fill_gap) for row in batch.gaps),
         *(_read(Unit(batch, stamp, "position", row), row, _fill_position) for row in batch.position_cache),
+        *(_read(Unit(batch, stamp, "enriched", row), row, _fill_enriched) for row in batch.enriched),
     ]
 
 
@@ -88,6 +91,11 @@ def _fill_gap(unit: Unit, row: storage_pb2.GapRow) -> None:
 
 def _fill_position(unit: Unit, row: storage_pb2.PositionCacheRow) -> None:
     unit.positions.append(rows.position_values(row, unit.stamp))
+
+
+def _fill_enriched(unit: Unit, row: storage_pb2.FillRow) -> None:
+    unit.order_id = row.order_id
+    unit.enriched.append(rows.fill_values(row, unit.stamp))
 
 
 def _fill_order(unit: Unit, message: storage_pb2.OrderUnit) -> None:
