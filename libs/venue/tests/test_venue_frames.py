@@ -122,7 +122,10 @@ def test_no_row_raises(name: str, value: object) -> None:
         assert isinstance(frame, frames.Malformed)
 
 
-@pytest.mark.parametrize(("named", "mode"), [(',"abstraction":"unifiedAccount"', "unifiedAccount"), ("", "default")])
+@pytest.mark.parametrize(
+    ("named", "mode"),
+    [(',"abstraction":"unifiedAccount"', "unifiedAccount"), ("", "default"), (',"abstraction":null', "default")],
+)
 def test_web_data_tells_where_a_wallets_collateral_is(named: str, mode: str) -> None:
     state = f'{{"user":"0xAB","isVault":false{named}}}'
     text = f'{{"channel":"webData3","data":{{"userState":{state},"perpDexStates":[]}}}}'

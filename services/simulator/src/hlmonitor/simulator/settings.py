@@ -33,6 +33,9 @@ class SimulatorSettings(ServiceSettings):
     whales: int = Field(20, ge=0, le=100_000, description="number of whale wallets")
     rate: Decimal = Field(Decimal(8), ge=0, description="turns that all whales together take per second")
     mix: str = Field("lively", description="whales' styles: lively, natural, or shares like scalper=3,dormant=97")
+    shock_every: Duration = Field(
+        4.5, description="usual time between price shocks that hunt leveraged wallets; 4h gives plausible charts"
+    )
     activity: Decimal = Field(Decimal(1), ge=0, description="how busy everybody is, market makers and crowd included")
     block_ms: int = Field(100, ge=5, le=60_000, description="time between blocks")
     speed: float = Field(1.0, ge=0, description="venue seconds per second; 0: as fast as machine and clients can")
@@ -90,7 +93,9 @@ class SimulatorSettings(ServiceSettings):
         """Return the market's part."""
         return MarketConfig(
             exchange=ExchangeConfig(block_ms=self.block_ms, twap_slice_ms=self.twap_slice_ms),
-            population=PopulationConfig(self.seed, self.whales, self.rate, self.mix, self.activity),
+            population=PopulationConfig(
+                self.seed, self.whales, self.rate, self.mix, self.activity, int(self.shock_every * 1000)
+            ),
             agents=self.agents == "on",
             ledger_limit=self.ledger_limit,
             invariants=self.invariants == "on",

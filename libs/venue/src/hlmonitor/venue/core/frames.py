@@ -141,7 +141,7 @@ class _Spot(wire.Wire, frozen=True, kw_only=True):
 
 class _UserState(wire.Wire, frozen=True, kw_only=True):
     user: str
-    abstraction: str = "default"
+    abstraction: str | None = None
 
 
 class _WebData3(wire.Wire, frozen=True, kw_only=True):
@@ -233,7 +233,7 @@ def _read_spot(data: msgspec.Raw) -> Frame:
 
 def _read_mode(data: msgspec.Raw) -> Frame:
     state = _web_data.decode(data).user_state
-    return AccountMode(state.user.lower(), state.abstraction)
+    return AccountMode(state.user.lower(), state.abstraction or "default")
 
 
 _READERS: dict[str, Callable[[msgspec.Raw], Frame]] = {

@@ -30,10 +30,9 @@ _HOUSE_PAIRS: Final = Decimal(5_000_000)
 _CROWD: Final = 12
 _SECOND_MS: Final = 1_000
 _MADE_UP_BLOCKS: Final = 2
-# Usual pauses at activity 1: of a coin's quotes, between trades of the crowd on one coin, and between shocks.
+# Usual pauses at activity 1: of a coin's quotes, and between trades of the crowd on one coin.
 _QUOTE_MS: Final = 900
 _CROWD_MS: Final = 1_250
-_SHOCK_MS: Final = 4_500
 # A wallet's share of all turns is heavy-tailed, but none is more than 20 times as busy as the calmest.
 _TAIL: Final = 1.3
 _BUSIEST: Final = 20.0
@@ -53,6 +52,8 @@ class PopulationConfig:
     rate: Decimal = Decimal(8)
     mix: str = LIVELY
     activity: Decimal = Decimal(1)
+    shock_ms: int = 4_500
+    """Usual time between two price shocks at activity 1. The default makes a short run see liquidations."""
 
 
 def address_of(seed: int, role: str, number: int) -> str:
@@ -136,7 +137,7 @@ class Population:
             self._attend(instrument, now_ms, now_ms + 1 + place * STEP_MS // len(self._instruments))
         if self._activity:
             self._agenda.put(now_ms + self._crowd_pause_ms(), self._trade)
-            self._agenda.put(now_ms + self._pause_ms(_SHOCK_MS), self._shock)
+            self._agenda.put(now_ms + self._pause_ms(self._config.shock_ms), self._shock)
 
     def _attend(self, instrument: Instrument, now_ms: int, first_walk_ms: int) -> None:
         self._agenda.put(first_walk_ms, partial(self._walk, instrument))
@@ -211,4 +212,4 @@ class Population:
     def _shock(self, exchange: Exchange, due_ms: int) -> int:
         coin = self._prices.shock(exchange, self._instruments)
         self._makers[coin].quote(exchange)
-        return due_ms + self._pause_ms(_SHOCK_MS)
+        return due_ms + self._pause_ms(self._config.shock_ms)
