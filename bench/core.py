@@ -35,14 +35,14 @@ def events(orders: int, fills_per_order: int, *, ends: bool) -> Iterator[events_
     """Orders one after the other, each filled in parts; with `ends` each then ends as filled."""
     tid = 0
     for oid in range(1, orders + 1):
-        for part in range(fills_per_order):
+        for _ in range(fills_per_order):
             tid += 1
             fill = fill_message(
                 oid=oid,
                 tid=tid,
                 px=f"{60000 + tid % 7}.5",
                 sz=str(SIZE),
-                start_position=str(SIZE * part),
+                start_position=str(SIZE * (tid - 1)),
                 time_ms=START_MS + tid,
                 fee="0.01234",
             )
@@ -113,6 +113,7 @@ def resting_orders(orders: int, at_once: int = 10_000) -> dict[str, int]:
         feed(desk, (event for _, event in zip(range(at_once), told, strict=False)))
         desk.now_s += 61
         desk.partition.tick(desk.now)
+        desk.partition.sweep(desk.now)
         commit(desk)
         desk.rows.clear()
     used, peak = tracemalloc.get_traced_memory()
