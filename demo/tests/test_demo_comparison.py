@@ -164,3 +164,14 @@ def test_percentiles() -> None:
     assert percentile(range(1, 101), 0.5) == 51
     assert percentile(range(1, 101), 0.99) == 100
     assert percentile([], 0.5) is None
+
+
+@pytest.mark.parametrize(
+    ("trigger", "had_gaps", "wrong"), [("system", True, 0), ("system", False, 1), ("status", True, 1)]
+)
+def test_only_the_venues_own_orders_in_a_gap_may_be_unproven(trigger: str, *, had_gaps: bool, wrong: int) -> None:
+    run = Run()
+    run.stream[0] = _message(run.expectation.signals[0], 1, complete=False, trigger=trigger)
+    run.rows[0] = replace(run.rows[0], payload=run.stream[0].payload)
+    found = compare(run.expectation, run.stream, run.rows, run.legacy, had_gaps=had_gaps)
+    assert len(found.wrong) == wrong

@@ -154,7 +154,9 @@ class World:
         self.legacy.append(message.data)
 
     async def _findings(self, expectation: Expectation, *, crashed: bool) -> Findings:
-        found = compare(expectation, await self.stream(), await stored_signals(self.database), self.legacy)
+        had_gaps = bool(await self.rows("SELECT 1 FROM hl_gap LIMIT 1"))
+        stored = await stored_signals(self.database)
+        found = compare(expectation, await self.stream(), stored, self.legacy, had_gaps=had_gaps)
         missing = [sentence for sentence in found.missing if not (crashed and sentence.startswith(_LEGACY_MISSING))]
         return replace(found, missing=missing)
 
