@@ -64,7 +64,9 @@ def test_a_damaged_tail_is_cut_off(tmp_path: Path) -> None:
     assert text(path) == FIRST + MORE[0]
 
 
-@pytest.mark.parametrize("content", [b"a letter\n", gzip.compress(b'{"some":"json"}\n'), b"\0" * 100])
+@pytest.mark.parametrize(
+    "content", [b"a letter\n", gzip.compress(b'{"some":"json"}\n'), b"\0" * 100], ids=["text", "gzip", "zeros"]
+)
 def test_a_file_that_is_no_capture_is_left_alone(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a").write_bytes(content)
     with pytest.raises(CliError, match="is no capture of this version"):
