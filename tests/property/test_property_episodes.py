@@ -56,7 +56,7 @@ def _finish(floor: Floor) -> None:
     floor.commit()
 
 
-def _check_amounts(floor: Floor) -> None:
+def _check_amounts(floor: Floor, *, in_order: bool) -> None:
     taken = _taken(floor)
     for row, says in _signals(floor):
         ((leg, tids),) = taken[row.number].items()
@@ -64,7 +64,10 @@ def _check_amounts(floor: Floor) -> None:
         assert (says["direction"], says["kind"], says["fills"]) == (leg, "episode", len(trades))
         assert says["oid"] < 0
         head = f"{says['address']}:{says['coin']}:{says['oid']}:{leg}:"
-        assert says["id"] == f"{head}{trades[0].time_ms}-{trades[0].tid}"
+        # Told out of order, trades of one millisecond have no chain that says which was first: the feed has no start
+        # positions, and a trade id is a hash.
+        firsts = trades[:1] if in_order else [one for one in trades if one.time_ms == trades[0].time_ms]
+        assert says["id"] in {f"{head}{one.time_ms}-{one.tid}" for one in firsts}
         assert (says["first_fill_time"], says["last_fill_time"]) == (trades[0].time_ms, trades[-1].time_ms)
         if not says["seeded"]:
             nothing = {says[name] for name in ("position_rate", "close_rate", "start_position", "end_position")}
@@ -104,7 +107,7 @@ def test_episodes_of_a_followed_wallet_are_the_oracles(data: st.DataObject) -> N
             floor.restart()
             floor.tell_positions()
     _finish(floor)
-    _check_amounts(floor)
+    _check_amounts(floor, in_order=True)
     _check_each_trade_once(floor)
     groups = {tuple(sorted(tids)) for tids in floor.all_told}
     taken = _taken(floor)
@@ -164,5 +167,5 @@ def test_whatever_is_missed_overtaken_or_told_twice_each_trade_is_in_one_signal_
     floor.see_again()
     _finish(floor)
     if all(says["kind"] == "episode" for _, says in _signals(floor)):
-        _check_amounts(floor)
+        _check_amounts(floor, in_order=False)
     _check_each_trade_once(floor)

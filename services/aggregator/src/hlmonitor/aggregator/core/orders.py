@@ -131,12 +131,16 @@ def hold(heard: FillInput, received_at_ms: int, *, uncounted: bool) -> HeldFill:
 def in_execution_order(helds: Iterable[HeldFill]) -> list[HeldFill]:
     """By time, then along the chain of start positions, then by trade id.
 
-    An order has one side, so within a millisecond its start positions only rise (buys) or only fall (sells).
+    An order has one side, so within a millisecond its start positions only rise (buys) or only fall (sells). Where one of
+    them is not known there is no chain in its millisecond.
     """
-    return sorted(helds, key=_execution_key)
+    told = list(helds)
+    chainless = {held.fill.time_ms for held in told if not held.fill.seeded}
 
+    def key(held: HeldFill) -> tuple[int, Decimal, int]:
+        fill = held.fill
+        if fill.time_ms in chainless:
+            return fill.time_ms, ZERO, fill.tid
+        return fill.time_ms, fill.start_position if fill.side is Side.BUY else -fill.start_position, fill.tid
 
-def _execution_key(held: HeldFill) -> tuple[int, Decimal, int]:
-    fill = held.fill
-    along = fill.start_position if fill.side is Side.BUY else -fill.start_position
-    return fill.time_ms, along, fill.tid
+    return sorted(told, key=key)
