@@ -131,8 +131,8 @@ def hold(heard: FillInput, received_at_ms: int, *, uncounted: bool) -> HeldFill:
 def in_execution_order(helds: Iterable[HeldFill]) -> list[HeldFill]:
     """By time, then along the chain of start positions, then by trade id.
 
-    An order has one side, so within a millisecond its start positions only rise (buys) or only fall (sells). Where one of
-    them is not known there is no chain in its millisecond.
+    An order has one side, so within a millisecond its start positions only rise (buys) or only fall (sells). Where one
+    of them is not known there is no chain in its millisecond.
     """
     told = list(helds)
     chainless = {held.fill.time_ms for held in told if not held.fill.seeded}
