@@ -34,10 +34,10 @@ async def test_one_blow_after_the_other_loses_and_doubles_nothing(world: World) 
     await world.settled_verdict(crashed=True)
 
 
-async def kill_and_start(world: World, name: str) -> None:
+async def kill_and_start(world: World, name: str, away_s: float = 2) -> None:
     service = world.stack[name]
     service.kill()
-    await asyncio.sleep(2)
+    await asyncio.sleep(away_s)
     service.start()
     await service.ready()
     await asyncio.sleep(1)
@@ -45,22 +45,14 @@ async def kill_and_start(world: World, name: str) -> None:
 
 @pytest.mark.slow
 async def test_a_killed_aggregator_loses_and_doubles_nothing(world: World) -> None:
-    aggregator = world.stack["aggregator-1"]
-    aggregator.kill()
-    await asyncio.sleep(3)
-    aggregator.start()
-    await aggregator.ready()
+    await kill_and_start(world, "aggregator-1", away_s=3)
     await asyncio.sleep(TRADE_S)
     await world.settled_verdict(crashed=True)
 
 
 @pytest.mark.slow
 async def test_a_killed_writer_loses_and_doubles_nothing(world: World) -> None:
-    writer = world.stack["writer"]
-    writer.kill()
-    await asyncio.sleep(3)
-    writer.start()
-    await writer.ready()
+    await kill_and_start(world, "writer", away_s=3)
     await asyncio.sleep(TRADE_S)
     await world.settled_verdict()
 
@@ -76,11 +68,7 @@ async def test_a_killed_nats_server_loses_and_doubles_nothing(world: World) -> N
 
 @pytest.mark.slow
 async def test_a_killed_gateway_loses_and_doubles_nothing(world: World) -> None:
-    gateway = world.stack["gateway-1"]
-    gateway.kill()
-    await asyncio.sleep(3)
-    gateway.start()
-    await gateway.ready()
+    await kill_and_start(world, "gateway-1", away_s=3)
     await asyncio.sleep(TRADE_S)
     await world.settled_verdict()
 

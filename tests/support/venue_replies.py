@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 from venue_frames.ledger import LedgerUpdate
 from venue_frames.market import Candle, L2Book, OutcomeCreated, PerpCtx, SpotCtx, Trade
-from venue_frames.rows import Fill, FrontendOrder, HistoricalOrder, SliceFill, TwapHistoryRow, TwapState
+from venue_frames.rows import Fill, FrontendOrder, HistoricalOrder, SliceFill, TwapHistoryRow, TwapState, UpdatedOrder
 from venue_frames.states import ActiveAssetData, ClearinghouseState, LeadingVault, SpotBalances
-from venue_frames.values import Address, Amount, Cloid, Coin, Count, Hash, Id, Millis, Seconds, Side, Strict, Unsigned
+from venue_frames.values import Address, Amount, Coin, Count, Hash, Id, Millis, Seconds, Strict, Unsigned
 
 Date = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 TokenId = Annotated[str, Meta(pattern="^0x[0-9a-f]{32}$")]
@@ -80,18 +80,6 @@ class Token(Strict, frozen=True):
 class SpotMeta(Strict, frozen=True):
     universe: list[Pair]
     tokens: list[Token]
-
-
-class OpenOrder(Strict, frozen=True):
-    coin: Coin
-    side: Side
-    limit_px: Unsigned
-    sz: Unsigned
-    oid: Id
-    timestamp: Millis
-    orig_sz: Unsigned
-    cloid: Cloid | UnsetType = UNSET
-    reduce_only: Literal[True] | UnsetType = UNSET
 
 
 class KnownOrder(Struct, frozen=True, forbid_unknown_fields=True, tag_field="status", tag="order"):
@@ -424,7 +412,7 @@ REPLIES: dict[str, object] = {
     "clearinghouseState": ClearinghouseState,
     "batchClearinghouseStates": list[ClearinghouseState],
     "spotClearinghouseState": SpotBalances,
-    "openOrders": list[OpenOrder],
+    "openOrders": list[UpdatedOrder],
     "frontendOpenOrders": list[FrontendOrder],
     "orderStatus": KnownOrder | UnknownOrder,
     "historicalOrders": list[HistoricalOrder],

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from hlmonitor.aggregator.core.accounts import Account
 from hlmonitor.aggregator.core.batch import Outbox
 from hlmonitor.aggregator.core.continuity import Break, Continuity
-from hlmonitor.aggregator.core.convert import FEED_NUMBERS, fill_input
+from hlmonitor.aggregator.core.convert import fill_input
+from hlmonitor.aggregator.core.coverage import Coverage
 from hlmonitor.aggregator.core.decider import Decider
 from hlmonitor.aggregator.core.inputs import FillInput, StatusInput
 from hlmonitor.aggregator.core.memory import Memory
@@ -21,7 +22,7 @@ from hlmonitor.aggregator.core.requests import BackfillRequest, Request, ResumeR
 from hlmonitor.aggregator.core.tally import Tally
 from hlmonitor.aggregator.core.trades import belongs_to_episode, enrich, place, restored_order
 from hlmonitor.aggregator.core.triggers import Patience
-from hlmonitor.aggregator.core.wallet import OpenGap, Wallet
+from hlmonitor.aggregator.core.wallet import Wallet
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.decimals import AmountError
 from hlmonitor.domain.fills import Fill, Leg, is_spot
@@ -38,7 +39,6 @@ REREAD_S = 60.0
 MAX_SYSTEM_OIDS = 1_000
 DEDUP_HORIZON_S = 6 * 86_400.0
 """A fill older than this is stored and never told: SQL or the stream may have forgotten what was told of it."""
-LATE = "fills came later than the dedup horizon: they are stored, and no signal tells of them"
 
 _EFFECTS = {Leg.OPEN: "opening", Leg.CLOSE: "closing"}
 _DIR_LEGS = {
@@ -63,11 +63,13 @@ class Partition:
     wallets: dict[Address, Wallet] = field(default_factory=dict)
     decider: Decider = field(init=False)
     recall: Recall = field(init=False)
+    coverage: Coverage = field(init=False)
 
     def __post_init__(self) -> None:
         """Give the parts the same memory and outbox."""
         self.decider = Decider(self.outbox, self.memory, self.markets, self.patience, self.sizes)
         self.recall = Recall(self.memory, self.outbox, self.decider.resting)
+        self.coverage = Coverage(self.outbox)
 
     def wallet(self, address: Address) -> Wallet:
         """The wallet's state, made when it is spoken of for the first time."""
@@ -87,7 +89,8 @@ class Partition:
             wallet = self.wallet(address)
             before, wallet.entry = wallet.entry, entry
             if before and entry.signals_from_ms < before.signals_from_ms:
-                self._reach_back(wallet, entry.signals_from_ms, now)
+                # What lies between was never asked for.
+                self._lost_sight(wallet, entry.signals_from_ms, "signals start earlier now", now)
             if before and before.order_timeout_s != entry.order_timeout_s:
                 for order in list(wallet.orders.values()):
                     self.decider.decide(wallet, order, now)
@@ -119,7 +122,7 @@ class Partition:
         is_late = not uncounted and fill.time_ms < now.wall_ms - self.dedup_horizon_s * 1000
         if is_late:
             uncounted = True
-            self._record_late(wallet, fill)
+            self.coverage.late(wallet, fill)
         if belongs_to_episode(wallet, heard):
             quiet_s = wallet.patience(self.patience).episode_quiet_s
             heard, order = place(wallet, heard, quiet_s, is_late=is_late)
@@ -215,32 +218,19 @@ class Partition:
         A gap with an end is one that the venue cannot show any more: it is recorded, and nobody waits for it.
         """
         wallet = self.wallet(Address(gap.address))
-        known = wallet.gaps.get(gap.feed)
         if gap.feed == events_pb2.FEED_TRADES:
             wallet.is_by_trades = True
             wallet.tracked.forget()
         if gap.HasField("to_ms"):
-            self._give_up(wallet, gap, known)
-            return
-        from_ms = min(gap.from_ms, known.from_ms) if known else gap.from_ms
-        if known and from_ms < known.from_ms:
-            self.outbox.gap(_gap_row(wallet.address, gap.feed, known, "covered", known.from_ms))
-        wallet.gaps[gap.feed] = OpenGap(from_ms, gap.reason, known.since_s if known else now.mono_s)
-        self.outbox.gap(_gap_row(wallet.address, gap.feed, wallet.gaps[gap.feed], "open"))
+            self.coverage.give_up(wallet, gap)
+        else:
+            self.coverage.lost(wallet, gap, now)
 
     def caught_up(self, caught_up: events_pb2.CaughtUp) -> None:
         """Everything of the feed in the range came before this event: the watermark moves, a covered gap closes."""
         wallet = self.wallet(Address(caught_up.address))
-        feed = caught_up.feed
-        wallet.is_by_trades |= feed == events_pb2.FEED_TRADES
-        gap = wallet.gaps.get(feed)
-        if gap and caught_up.from_ms <= gap.from_ms:
-            del wallet.gaps[feed]
-            self.outbox.gap(_gap_row(wallet.address, feed, gap, "covered", caught_up.through_ms))
-        elif gap:
-            return
-        if caught_up.from_ms <= wallet.resume_from_ms(feed) < caught_up.through_ms:
-            self._move_watermark(wallet, feed, caught_up.through_ms)
+        wallet.is_by_trades |= caught_up.feed == events_pb2.FEED_TRADES
+        self.coverage.covered(wallet, caught_up)
 
     def opened(self, address: Address) -> None:
         """A gateway has a wallet's subscriptions: tell it where to take each feed up."""
@@ -271,7 +261,8 @@ class Partition:
         for wallet in self.wallets.values():
             self._sweep_wallet(wallet, now)
             for found in wallet.positions.breaks(now.mono_s):
-                self._tell_break(wallet, found, now)
+                self.decider.tally.breaks += 1
+                self._lost_sight(wallet, found.from_ms, found.reason, now)
             for found in wallet.balances.breaks(now.mono_s):
                 self._check_balance(wallet, found)
             self._read_again(wallet, now)
@@ -298,12 +289,11 @@ class Partition:
     def _drop(self, wallet: Wallet, now: Now) -> None:
         for order in list(wallet.orders.values()):
             self.decider.flush(wallet, order, now)
-        for feed, gap in wallet.gaps.items():
-            self.outbox.gap(_gap_row(wallet.address, feed, gap, "removed"))
+        self.coverage.removed(wallet)
         self.outbox.removed(wallet.address)
         wallet.tracked.forget()
         # The counter lives on: a wallet that comes back goes on with the next number.
-        wallet.entry, wallet.gaps, wallet.account = None, {}, Account(wallet.address)
+        wallet.entry, wallet.account = None, Account(wallet.address)
         wallet.positions, wallet.balances, wallet.reread_from_ms = Continuity(), Continuity(), None
 
     def _revive_or_open(self, wallet: Wallet, ref: OrderRef, identity: OrderId, now: Now) -> OrderState:
@@ -314,24 +304,6 @@ class Partition:
             order.status_at_s = now.mono_s
         wallet.orders[order.id] = order
         return order
-
-    def _reach_back(self, wallet: Wallet, from_ms: int, now: Now) -> None:
-        """The wallet's signals are to start earlier than they did: what lies between was never asked for."""
-        for feed in FILL_FEEDS:
-            gap = events_pb2.Gap(address=wallet.address, feed=feed, from_ms=from_ms, reason="signals start earlier now")
-            self.gap(gap, now)
-            self.decider.requests.append(BackfillRequest(wallet.address, feed, from_ms, ()))
-
-    def _record_late(self, wallet: Wallet, fill: Fill) -> None:
-        feed = FEED_NUMBERS[fill.feed]
-        # A gap is known by where it begins: one that is open there must stay.
-        gap = wallet.gaps.get(feed)
-        from_ms = fill.time_ms - (gap is not None and gap.from_ms == fill.time_ms)
-        self.outbox.late(
-            storage_pb2.GapRow(
-                address=wallet.address, feed=feed, from_ms=from_ms, to_ms=fill.time_ms, reason=LATE, state="late"
-            )
-        )
 
     def _note_system(self, wallet: Wallet, fill: Fill) -> None:
         wallet.system_oids[fill.coin, fill.oid] = None
@@ -347,18 +319,6 @@ class Partition:
         """Take back an order that a status made, when its fills turn out to be told already."""
         del self.wallets[order.ref.address].orders[order.id]
         self.outbox.finish(order, self.markets.symbol_of(order.ref.coin))
-
-    def _give_up(self, wallet: Wallet, gap: events_pb2.Gap, known: OpenGap | None) -> None:
-        """Record a stretch that nothing can prove; what follows it may still be covered."""
-        lost = OpenGap(gap.from_ms, gap.reason, 0.0)
-        self.outbox.gap(_gap_row(wallet.address, gap.feed, lost, "unprovable", gap.to_ms))
-        if known and gap.from_ms <= known.from_ms < gap.to_ms:
-            if known.from_ms != gap.from_ms:
-                self.outbox.gap(_gap_row(wallet.address, gap.feed, known, "unprovable", gap.to_ms))
-            wallet.gaps[gap.feed] = OpenGap(gap.to_ms, known.reason, known.since_s)
-            self.outbox.gap(_gap_row(wallet.address, gap.feed, wallet.gaps[gap.feed], "open"))
-        if gap.from_ms <= wallet.resume_from_ms(gap.feed) < gap.to_ms:
-            self._move_watermark(wallet, gap.feed, gap.to_ms)
 
     def _link(self, wallet: Wallet, fill: Fill, now: Now) -> None:
         if is_spot(fill.coin):
@@ -386,16 +346,11 @@ class Partition:
             wallet.reread_from_ms, wallet.reread_at_s = None, now.mono_s
             self.decider.requests.append(BackfillRequest(wallet.address, events_pb2.FEED_USER_FILLS, from_ms, ()))
 
-    def _tell_break(self, wallet: Wallet, found: Break, now: Now) -> None:
-        """A fill was missed: nobody can say by which feed, so both are read again."""
-        self.decider.tally.breaks += 1
+    def _lost_sight(self, wallet: Wallet, from_ms: int, reason: str, now: Now) -> None:
+        """Something was missed from then on, and nobody can say by which feed: both are read again."""
         for feed in FILL_FEEDS:
-            self.gap(events_pb2.Gap(address=wallet.address, feed=feed, from_ms=found.from_ms, reason=found.reason), now)
-            self.decider.requests.append(BackfillRequest(wallet.address, feed, found.from_ms, ()))
-
-    def _move_watermark(self, wallet: Wallet, feed: events_pb2.Feed.ValueType, to_ms: int) -> None:
-        wallet.watermarks[feed] = to_ms
-        self.outbox.watermark(storage_pb2.Watermark(address=wallet.address, feed=feed, watermark_ms=to_ms))
+            self.gap(events_pb2.Gap(address=wallet.address, feed=feed, from_ms=from_ms, reason=reason), now)
+            self.decider.requests.append(BackfillRequest(wallet.address, feed, from_ms, ()))
 
     def _count(self, fill: Fill, legs: tuple[Leg, ...], *, uncounted: bool) -> None:
         tally = self.decider.tally
@@ -406,14 +361,3 @@ class Partition:
             tally.effects[_EFFECTS[leg]] += 1
         if _DIR_LEGS.get(fill.dir, legs) != legs:
             tally.dir_mismatches += 1
-
-
-def _gap_row(address: Address, feed: int, gap: OpenGap, state: str, to_ms: int | None = None) -> storage_pb2.GapRow:
-    return storage_pb2.GapRow(
-        address=address,
-        feed=events_pb2.Feed.ValueType(feed),
-        from_ms=gap.from_ms,
-        to_ms=to_ms,
-        reason=gap.reason,
-        state=state,
-    )

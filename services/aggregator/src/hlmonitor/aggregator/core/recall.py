@@ -52,15 +52,11 @@ class Recall:
     newest_ms: int = 0
     """The latest time of a fill that was told, venue time."""
 
-    def has_taken(self, identity: OrderId, digest: FillDigest) -> bool:
-        """Whether a fill of an order that is not in memory was taken in before."""
-        # What memory had to forget may not have reached SQL yet.
-        return self.memory.order_of(digest) is not None or self.outbox.is_waiting(identity, digest)
-
     def holder(self, wallet: Wallet, heard: FillInput) -> OrderId | None:
         """The order or episode that has this fill already."""
         identity, digest = heard.order_id, heard.digest
         order = wallet.orders.get(identity)
+        # What memory had to forget may not have reached SQL yet.
         if (order and digest in order.fills) or self.outbox.is_waiting(identity, digest):
             return identity
         known = self.memory.order_of(digest)
@@ -76,12 +72,10 @@ class Recall:
     def about_fill(self, wallet: Wallet, heard: FillInput) -> Question | None:
         """What must be asked before this fill may be taken in."""
         fill, digest, identity = heard.fill, heard.digest, heard.order_id
-        order = wallet.orders.get(identity)
         self.newest_ms = max(self.newest_ms, fill.time_ms)
-        if (order and digest in order.fills) or self.has_taken(identity, digest):
+        if self.holder(wallet, heard) is not None:
             return None
-        if wallet.knows_episodes and (wallet.holder_of(digest) or self.outbox.holder_of(digest)):
-            return None
+        order = wallet.orders.get(identity)
         if order is None and fill.feed is not Feed.TRADES and self._may_rest(identity):
             return Question(AskFor.REST, identity)
         may_be_old = fill.replayed or fill.time_ms <= self.memory.forgotten_ms
