@@ -27,7 +27,8 @@ class ServiceProcess(LocalProcess):
         super().__init__(name, directory)
         self.health_port = free_port()
         self._arguments = arguments
-        self._settings = dict(settings)
+        self.settings = dict(settings)
+        """Kept over starts."""
 
     def start(self, **settings: object) -> None:
         """Start it; settings given here are kept for later starts.
@@ -35,8 +36,8 @@ class ServiceProcess(LocalProcess):
         Raises:
             LocalError: it runs already.
         """
-        self._settings |= settings
-        named = {"instance": self.name, "health_port": self.health_port} | self._settings
+        self.settings |= settings
+        named = {"instance": self.name, "health_port": self.health_port} | self.settings
         environment = {f"HLMON_{key.upper()}": str(value) for key, value in named.items()}
         self.spawn([sys.executable, *self._arguments], environment)
 

@@ -1,7 +1,8 @@
 """The whole system on this machine: NATS, simulator, writer, aggregators, gateways, address-loader and cleaner."""
 
 import asyncio
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -18,7 +19,20 @@ from hlmonitor.local.services import ServiceProcess
 
 _STOP_TIMEOUT_S = 30.0
 _CONTROL_TIMEOUT = aiohttp.ClientTimeout(total=60)
+_NUMBERED = re.compile(r"(.+)-[0-9]+")
+_AUTHORITY = re.compile(r"(?<=[@/])[^@/]+:[0-9]+(?=/)")
 _STOPPED_IN_THIS_ORDER = (("address-loader", "cleaner", "gateway"), ("aggregator",), ("writer",), ("simulator",))
+
+
+Route = Callable[[str, str, str], str]
+"""Who asks, whom, where that one listens (host:port) → where to ask: the way that connections take. Services are named
+as in the stack, servers `nats`, `database`, `simulator`; who asks an aggregator is `gateways`."""
+
+
+def directly(client: str, server: str, address: str) -> str:
+    """No detour."""
+    del client, server
+    return address
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +51,10 @@ class StackConfig:
     """Run the address-loader and the cleaner too, again and again."""
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Settings by kind of service (`gateway`), over those that the stack makes."""
+    later: frozenset[str] = frozenset()
+    """Names of services that are not started with the others."""
+    route: Route = directly
+    """Asked once for each pair that connects, before anything is started."""
 
 
 class Stack:
@@ -66,7 +84,8 @@ class Stack:
         """
         try:
             self.nats.start()
-            serving = [service for name, service in self.services.items() if _kind(name) not in _JOBS]
+            first = self.services.keys() - _JOBS - self.config.later
+            serving = [service for name, service in self.services.items() if name in first]
             for service in serving:
                 service.start()
             await asyncio.gather(*(service.ready() for service in serving))
@@ -122,39 +141,57 @@ class Stack:
         return {service.name: service for service in (self._make_service(kind, number) for kind, number in numbered)}
 
     def _make_service(self, kind: str, number: int) -> ServiceProcess:
-        settings = self._settings(kind, number) | dict(self.config.settings.get(kind, {}))
-        module = f"hlmonitor.{kind.replace('-', '_')}"
         name = f"{kind}-{number}" if number else kind
+        settings = self._settings(kind, name, number) | dict(self.config.settings.get(kind, {}))
+        module = f"hlmonitor.{kind.replace('-', '_')}"
         return ServiceProcess(name, ["-m", module], self.config.directory, settings)
 
-    def _settings(self, kind: str, number: int) -> dict[str, object]:
+    def _settings(self, kind: str, name: str, number: int) -> dict[str, object]:
         match kind:
             case "simulator":
                 return {"port": self.venue_url.rpartition(":")[2], "whales": self.config.whales}
             case "writer":
-                return {"database_url": self.database_url, "listen": self._writer}
+                return {"database_url": self._database(name), "listen": self._writer}
             case "aggregator":
-                return {"nats_url": self.nats.url, "writer": self._writer, "venue_rest_url": self.venue_url}
+                listen = f"127.0.0.1:{free_port()}"
+                return {
+                    "nats_url": self._nats(name),
+                    "writer": self.config.route(name, "writer", self._writer),
+                    "venue_rest_url": self._venue(name),
+                    "listen": listen,
+                    "advertise": self.config.route("gateways", name, listen),
+                }
             case "gateway":
                 return {
-                    "nats_url": self.nats.url,
-                    "venue_rest_url": self.venue_url,
-                    "venue_ws_url": f"ws{self.venue_url.removeprefix('http')}/ws",
+                    "nats_url": self._nats(name),
+                    "venue_rest_url": (venue := self._venue(name)),
+                    "venue_ws_url": f"ws{venue.removeprefix('http')}/ws",
                     "local_address": f"127.0.0.{number + 1}",
                     # The simulator's wallets are as many as there is room for: none is kept free for rotation.
                     "spare_connections": 0,
                 }
             case "address-loader":
-                return {"nats_url": self.nats.url, "database_url": self.database_url, "every": "5s"}
+                return {"nats_url": self._nats(name), "database_url": self._database(name), "every": "5s"}
             case _:
-                return {"database_url": self.database_url, "every": "5m"}
+                return {"database_url": self._database(name), "every": "5m"}
+
+    def _nats(self, client: str) -> str:
+        return f"nats://{self.config.route(client, 'nats', self.nats.url.removeprefix('nats://'))}"
+
+    def _venue(self, client: str) -> str:
+        return f"http://{self.config.route(client, 'simulator', self.venue_url.removeprefix('http://'))}"
+
+    def _database(self, client: str) -> str:
+        """The URL with the way to its server in place of the server; SQLite's has none."""
+        return _AUTHORITY.sub(lambda found: self.config.route(client, "database", found[0]), self.database_url, count=1)
 
 
 _JOBS = {"address-loader", "cleaner"}
 
 
 def _kind(name: str) -> str:
-    return name.rstrip("0123456789").removesuffix("-") if name not in _JOBS else name
+    numbered = _NUMBERED.fullmatch(name)
+    return numbered[1] if numbered else name
 
 
 async def _stop(service: ServiceProcess) -> None:
