@@ -20,9 +20,9 @@ setup: $(VENV)/.installed $(STUBS)/.built ## install everything into .venv (done
 $(BIN)/uv: bootstrap.lock scripts/bootstrap
 	@scripts/bootstrap $(PYTHON) $(VENV)
 
-$(VENV)/.installed: $(BIN)/uv requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
+$(VENV)/.installed: $(BIN)/uv requirements-dev.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@echo "installing the locked dependencies and the workspace's packages"
-	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements-dev.lock
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ,$(PACKAGES))
 	@touch $@
 
@@ -36,8 +36,8 @@ $(STUBS)/.built: $(PROTO) $(VENV)/.installed
 proto: $(STUBS)/.built ## build the gRPC stubs from proto/
 
 .PHONY: lock
-lock: $(BIN)/uv ## resolve requirements.in and bootstrap.in again, with hashes
-	@for name in requirements bootstrap; do \
+lock: $(BIN)/uv ## resolve requirements*.in and bootstrap.in again, with hashes
+	@for name in bootstrap requirements requirements-build requirements-dev; do \
 		$(BIN)/uv pip compile -q $$name.in -o $$name.lock --upgrade --generate-hashes --universal \
 			--python-version 3.11 --no-emit-index-url --no-header --no-annotate || exit 1; done
 
