@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import tempfile
@@ -60,6 +61,25 @@ async def test_a_killed_server_comes_back_on_its_port_with_what_was_committed(
     assert pid is not None
     with pytest.raises(ProcessLookupError):
         os.kill(pid, signal.SIGCONT)
+
+
+@servers_only
+async def test_a_frozen_server_keeps_its_connections_and_answers_when_it_goes_on(
+    server: DatabaseServer, directory: Path
+) -> None:
+    programs = type(server).find()
+    assert programs is not None
+    with type(server)(programs, directory / "server") as own:
+        database = Database(own.fresh_database())
+        async with database.read() as connection:
+            await connection.execute(text("SELECT 1"))
+            own.pause()
+            asking = asyncio.create_task(connection.execute(text("SELECT 7")))
+            done, _ = await asyncio.wait({asking}, timeout=0.5)
+            assert not done
+            own.resume()
+            assert (await asking).scalar() == 7
+        await database.close()
 
 
 def test_a_server_that_cannot_start_says_why(directory: Path) -> None:

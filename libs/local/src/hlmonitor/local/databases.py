@@ -8,6 +8,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -77,6 +78,11 @@ class DatabaseServer(ABC):
         Raises:
             ServerError: it did not come up.
         """
+        self.launch()
+        self._wait_until_ready()
+
+    def launch(self) -> None:
+        """As `start`, without waiting."""
         self._directory.mkdir(parents=True, exist_ok=True)
         self._own(self._directory)
         if not self._data.exists():
@@ -86,7 +92,19 @@ class DatabaseServer(ABC):
             self._process = subprocess.Popen(  # noqa: S603 the command is made here
                 self._as_user(self._server_command()), stdout=log, stderr=log, cwd=self._directory
             )
-        self._wait_until_ready()
+
+    @property
+    def running(self) -> bool:
+        """It was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def answers(self) -> bool:
+        """Whether it serves clients now; asks it, which takes a moment."""
+        try:
+            self._admin("SELECT 1")
+        except ServerError:
+            return False
+        return True
 
     def stop(self) -> None:
         """End the server in its orderly way; does nothing when it does not run."""
@@ -100,11 +118,27 @@ class DatabaseServer(ABC):
         self._process = None
 
     def kill(self) -> None:
-        """End the server at once, as a crash would."""
+        """End the server with all its processes at once, as a crash of its machine would."""
         if self._process is not None:
-            self._process.kill()
+            self._send(signal.SIGKILL)
             self._process.wait(_STOP_TIMEOUT_S)
             self._process = None
+
+    def pause(self) -> None:
+        """Freeze it with all its processes (SIGSTOP): connections stay, nothing answers."""
+        self._send(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a frozen one go on (SIGCONT)."""
+        self._send(signal.SIGCONT)
+
+    def _send(self, number: signal.Signals) -> None:
+        if self._process is None or self._process.poll() is not None:
+            return
+        # The parent first: PostgreSQL's would start what it sees dying.
+        for process in (self._process.pid, *_children(self._process.pid)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
 
     def __enter__(self) -> Self:
         self.start()
@@ -291,6 +325,14 @@ def running(kind: type[DatabaseServer], directory: Path) -> Iterator[DatabaseSer
         raise ServerError(programs.reason)
     with kind(programs, directory) as server:
         yield server
+
+
+def _children(process: int) -> list[int]:
+    """A process for each connection, and some of its own, is what PostgreSQL has; they have no children."""
+    try:
+        return [int(text) for text in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
 
 
 def _apt_install(package: str) -> str | None:

@@ -37,6 +37,7 @@ class NatsServer(LocalProcess):
         """The store and the log go below `directory`."""
         super().__init__("nats", directory)
         self.port = port or free_port()
+        self._server_name = ""
 
     @property
     def url(self) -> str:
@@ -44,21 +45,33 @@ class NatsServer(LocalProcess):
         return f"nats://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start it and wait until it greets a client, which it does when its store is recovered.
+        """Start it and wait until it answers.
 
         Raises:
             LocalError: it did not come up.
         """
-        # Named, so that another server on the port is not taken for ours.
-        name = f"hlmon-{uuid4().hex}"
-        store = str(self.directory / "nats")
-        self.spawn([str(find_nats_server()), "-n", name, "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", store])
+        self.launch()
         deadline = time.monotonic() + _START_TIMEOUT_S
-        while not self._greets(name):
+        while not self.answers():
             if not self.running or time.monotonic() > deadline:
                 self.kill()
                 raise LocalError(f"nats-server did not start on port {self.port}: {self.log_tail()}")
             time.sleep(_POLL_S)
+
+    def launch(self) -> None:
+        """As `start`, without waiting."""
+        # Named, so that another server on the port is not taken for ours.
+        self._server_name = name = f"hlmon-{uuid4().hex}"
+        store = str(self.directory / "nats")
+        self.spawn([str(find_nats_server()), "-n", name, "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", store])
+
+    def answers(self) -> bool:
+        """Whether it greets a client now, which it does when its store is recovered."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                return self._server_name.encode() in connection.recv(4096)
+        except OSError:
+            return False
 
     def stop(self) -> None:
         """End it in its orderly way; does nothing when it does not run."""
@@ -74,10 +87,3 @@ class NatsServer(LocalProcess):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
-
-    def _greets(self, name: str) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
-                return name.encode() in connection.recv(4096)
-        except OSError:
-            return False
