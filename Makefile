@@ -110,6 +110,14 @@ FAULTS ?=
 demo: setup ## everything on this machine against simulated whales; DURATION=30 ends with a verdict
 	@$(BIN)/python -m hlmonitor.demo --duration $(DURATION) --whales $(WHALES) --seed $(SEED) --faults "$(FAULTS)"
 
+DB ?= sqlite
+ONLY ?=
+
+.PHONY: chaos
+chaos: setup ## break everything every few seconds, then compare with the ledger; SEED=7 DURATION=120 DB=postgres|mariadb
+	@PYTHONPATH=tests:tests/support $(BIN)/python -m chaos --seed $(SEED) --duration $(if $(filter file,$(origin DURATION)),120,$(DURATION)) \
+		--database $(DB) --only "$(ONLY)"
+
 RESTING ?= 1000000
 
 .PHONY: bench-core

@@ -186,7 +186,9 @@ async def running_world(
 @asynccontextmanager
 async def listening(stack: Stack) -> AsyncIterator[World]:
     """A world around a stack whose NATS and database are up."""
-    client = await nats.connect(stack.nats.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)
+    client = await nats.connect(
+        stack.nats.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=_a_killed_server_is_no_surprise
+    )
     database = Database(stack.database_url)
     world = World(stack, database, client)
     try:
@@ -195,6 +197,10 @@ async def listening(stack: Stack) -> AsyncIterator[World]:
     finally:
         await database.close()
         await client.close()
+
+
+async def _a_killed_server_is_no_surprise(_: Exception) -> None:
+    """In place of the library's, which writes a traceback for each attempt to connect."""
 
 
 async def until(holds: Callable[[], Awaitable[bool]], what: str, timeout_s: float = 15) -> None:

@@ -1,0 +1,56 @@
+"""`python -m chaos`: exit status 0 when the verdict is good, 1 when it is not or the run did not come to one."""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from chaos.run import DATABASES, Options, run
+
+
+def main(
+    seed: Annotated[int, typer.Option(help="same seed, same blows")] = 1,
+    duration: Annotated[float, typer.Option(help="seconds of trading")] = 120,
+    database: Annotated[str, typer.Option(help=", ".join(DATABASES))] = "sqlite",
+    only: Annotated[str, typer.Option(help="kinds of blows, by commas: Kill, Freeze, Hurt, Join, Leave")] = "",
+) -> None:
+    """Break everything, and say what came of it."""
+    if database not in DATABASES:
+        raise typer.BadParameter(f"known are {', '.join(DATABASES)}", param_hint="database")
+    directory = Path(tempfile.mkdtemp(prefix="hlmonitor-chaos-"))
+    # The database servers run as users of their own, below it.
+    directory.chmod(0o755)
+    options = Options(seed, duration, database, directory, frozenset(filter(None, only.split(","))))
+    good = False
+    try:
+        good = _is_good(options)
+    finally:
+        if good:
+            shutil.rmtree(directory, ignore_errors=True)
+        else:
+            _say(f"logs and data are kept in {directory}")
+    sys.exit(0 if good else 1)
+
+
+def _is_good(options: Options) -> bool:
+    verdict = asyncio.run(run(options, _say))
+    complaints = verdict.complaints(options.duration_s)
+    for complaint in complaints:
+        _say(complaint)
+    _say(msgspec.json.encode(verdict).decode())
+    return not complaints
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(main)
+    app()
