@@ -120,6 +120,28 @@ def test_add_writes_sql_and_kv(server: NatsServer, url: str, hlmon: Hlmon) -> No
     assert (changed.watch_from_ms, changed.priority, changed.label) == (entry.watch_from_ms, 5, "whale")
 
 
+def test_how_a_wallet_is_watched_is_in_sql_too(url: str, server: NatsServer, hlmon: Hlmon) -> None:
+    hlmon("watch", "add", ANNA, "--label", "whale", "--order-timeout", "30s", "--priority", "2")
+    entry = entries(server)[ANNA]
+    assert entry is not None
+    columns = "watch_from_ms, backfill_from_ms, removed_at_ms, order_timeout_s, label, priority"
+    query = f"SELECT {columns} FROM hl_watch_entry"
+    assert rows(url, query) == [(entry.watch_from_ms, None, None, 30.0, "whale", 2)]
+    hlmon("watch", "remove", ANNA)
+    removed = entries(server)[ANNA]
+    assert removed is not None
+    assert rows(url, query) == [(entry.watch_from_ms, None, removed.removed_at_ms, 30.0, "whale", 2)]
+
+
+def test_what_nats_has_forgotten_comes_back_from_sql(server: NatsServer, hlmon: Hlmon) -> None:
+    hlmon("watch", "add", ANNA, BERT, "--priority", "2")
+    before = entries(server)
+    with_nats(server, lambda client: client.jetstream().delete_stream("KV_hl_watch"))
+    done = hlmon("watch", "add", ANNA)
+    assert done.stdout == f"{ANNA} was watched already\n"
+    assert entries(server) == {ANNA: before[ANNA]}
+
+
 def test_signals_may_start_before_the_watch(server: NatsServer, hlmon: Hlmon) -> None:
     done = hlmon("watch", "add", ANNA, "--backfill-from", "2026-01-31T12:00")
     assert done.stdout == f"{ANNA} is watched now\n"

@@ -10,6 +10,7 @@ from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.watch import WatchEntry
 from hlmonitor.local.nats import NatsServer
 from hlmonitor.local.waiting import eventually
+from hlmonitor.runtime import watchlist
 from hlmonitor.runtime.kv import open_bucket
 from hlmonitor.runtime.watchlist import BUCKET, Stored, WatchList
 
@@ -69,6 +70,46 @@ async def test_followers_see_the_whole_list_first_and_then_each_change(client: C
         await watch_list.purge(ANNA, (await watch_list.read())[ANNA].revision)
         # What cannot be read changes nothing: BERT stays as it was.
         await eventually(lambda: seen[-1] == {BERT}, "the removal shows")
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_a_key_is_brought_in_line_unless_somebody_was_faster(watch_list: WatchList) -> None:
+    assert await watch_list.bring(ANNA, None, None)
+    assert await watch_list.bring(ANNA, entry(ANNA), None)
+    held = (await watch_list.read())[ANNA]
+    assert await watch_list.bring(ANNA, entry(ANNA), held)
+    assert (await watch_list.read())[ANNA] == held
+    assert await watch_list.bring(ANNA, entry(ANNA, "whale"), held)
+    assert not await watch_list.bring(ANNA, entry(ANNA, "shark"), held)
+    assert not await watch_list.bring(ANNA, None, held)
+    assert await watch_list.bring(ANNA, None, (await watch_list.read())[ANNA])
+    assert await watch_list.read() == {}
+
+
+async def test_wallets_that_the_server_lost_are_followed_on_until_somebody_deletes_them(
+    client: Client, watch_list: WatchList, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchlist, "REREAD_S", 0.2)
+    await watch_list.put(entry(ANNA), None)
+    await watch_list.put(entry(BERT), None)
+    seen: list[dict[Address, WatchEntry]] = []
+
+    async def listen() -> None:
+        async for entries in watch_list.follow():
+            seen.append(entries)  # noqa: PERF401 the following never ends
+
+    task = asyncio.create_task(listen())
+    try:
+        await eventually(lambda: len(seen) == 1, "the list was read")
+        await client.jetstream().delete_stream("KV_hl_watch")
+        await watch_list.put(entry(BERT, "back"), None)
+        await eventually(lambda: seen[-1].get(BERT) == entry(BERT, "back"), "the new bucket was read")
+        assert seen[-1].keys() == {ANNA, BERT}
+        await watch_list.purge(BERT, (await watch_list.read())[BERT].revision)
+        await eventually(lambda: seen[-1].keys() == {ANNA}, "the deletion shows")
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):

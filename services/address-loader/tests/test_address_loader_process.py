@@ -1,5 +1,6 @@
 """The address-loader as a process, from a real database to a real NATS."""
 
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -14,10 +15,10 @@ from hlmonitor.domain.watch import WatchEntry
 from hlmonitor.local.nats import NatsServer
 from hlmonitor.local.services import ServiceProcess
 from hlmonitor.local.waiting import eventually
-from hlmonitor.runtime.kv import bucket_config, read_all
-from hlmonitor.runtime.watchlist import WatchList
+from hlmonitor.runtime.kv import bucket_config, open_bucket, read_all
+from hlmonitor.runtime.watchlist import BUCKET, WatchList
 from hlmonitor.storage import Database
-from hlmonitor.storage.dao import watch
+from hlmonitor.storage.dao import watch, watch_entries
 from hlmonitor.storage.dao.watch import AddressSource
 from hlmonitor.storage.migrate import migrate
 
@@ -134,6 +135,64 @@ async def test_what_the_command_line_wrote_meanwhile_stays(
     await add(database, ANNA)
     assert await start(server).wait() == 0
     assert await entries(client) == {ANNA: ours}
+
+
+async def test_the_list_comes_back_from_sql_unchanged_when_nats_has_lost_its_disk(
+    server: NatsServer, client: Client, database: Database, start: Start
+) -> None:
+    wished = WatchEntry(
+        address=ANNA, watch_from_ms=NOW_MS, backfill_from_ms=NOW_MS - 5, order_timeout_s=0.5, label="whale", priority=-9
+    )
+    # As older versions left it: only NATS knows.
+    await WatchList(client).put(wished, None)
+    await add(database, ANNA)
+    await add(database, BERT)
+    assert await start(server).wait() == 0
+    async with database.write() as connection:
+        await watch.remove(connection, AddressSource.AUTO, BERT, now_ms=NOW_MS)
+    assert await start(server).wait() == 0
+    before = await entries(client)
+    assert before[ANNA] == wished
+    assert _is_removed(before[BERT])
+    server.kill()
+    await eventually(lambda: not client.is_connected, "the client notices")
+    shutil.rmtree(server.store)
+    server.start()
+    await eventually(lambda: client.is_connected, "NATS is back")
+    assert await entries(client) == {}
+    process = start(server)
+    assert await process.wait() == 0
+    assert await entries(client) == before
+    changes = [(event["change"], event["address"]) for event in events(process) if "change" in event]
+    assert changes[-2:] == [("restored", ANNA), ("restored", BERT)]
+
+
+async def test_an_entry_that_nobody_can_read_is_replaced_or_deleted(
+    server: NatsServer, client: Client, database: Database, start: Start
+) -> None:
+    await add(database, ANNA)
+    bucket = await open_bucket(client, BUCKET)
+    for address in (ANNA, BERT):
+        await bucket.put(address, b"nonsense")
+    assert await start(server).wait() == 0
+    held = await entries(client)
+    assert held.keys() == {ANNA}
+    assert held[ANNA] is not None
+
+
+async def test_a_purged_wallet_is_forgotten_in_both_places(
+    server: NatsServer, client: Client, database: Database, start: Start
+) -> None:
+    await add(database, ANNA)
+    process = start(server, every="100ms", remove_grace="100ms", purge_after="100ms")
+    await process.ready()
+    assert (await entries(client)).keys() == {ANNA}
+    async with database.write() as connection:
+        await watch.remove(connection, AddressSource.AUTO, ANNA, now_ms=NOW_MS)
+    await _until(client, lambda held: not held, "the wallet is purged")
+    async with database.read() as connection:
+        assert await watch_entries.read(connection) == {}
+    assert await process.terminate() == 0
 
 
 async def test_the_foreign_table_is_used_when_it_is_there(

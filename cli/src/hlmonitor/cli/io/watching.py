@@ -1,7 +1,7 @@
 """Changes of the watch list: SQL first, which is the truth, then KV, which every service follows (DESIGN G8)."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -16,7 +16,7 @@ from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.watch import ListedAddress, WatchEntry, unwatched, watched
 from hlmonitor.runtime.watchlist import Stored, WatchList
 from hlmonitor.storage import Database
-from hlmonitor.storage.dao import watch
+from hlmonitor.storage.dao import watch, watch_entries
 
 _TRIES = 5
 _OWNER = 0
@@ -53,26 +53,33 @@ class Watching:
 
     async def add(self, wallets: Sequence[Wallet], options: Options) -> list[Address]:
         """Watch these wallets; returns those that were not on the list in SQL."""
+        held = await self._held()
+        grace_ms = int(self.settings.remove_grace * 1000)
         with sql_errors(self.settings):
             async with self.database.write() as connection:
                 listed = await self._labels(connection)
                 added = [wallet for wallet in wallets if wallet.address not in listed]
                 for wallet in added:
                     await self._insert(connection, wallet)
-        # Where SQL has a label it stays: the address-loader would bring it back.
-        labels = {wallet.address: listed.get(wallet.address) or wallet.label for wallet in wallets}
-        grace_ms = int(self.settings.remove_grace * 1000)
+                # Where the list has a label it stays: the address-loader would bring it back.
+                labels = {wallet.address: listed.get(wallet.address) or wallet.label for wallet in wallets}
 
-        def wanted(address: Address, entry: WatchEntry | None) -> WatchEntry:
-            kept = watched(entry, address, now_ms=_now_ms(), grace_ms=grace_ms)
-            return options.put_into(kept, labels[address])
+                def wanted(address: Address, entry: WatchEntry | None) -> WatchEntry:
+                    kept = watched(entry, address, now_ms=_now_ms(), grace_ms=grace_ms)
+                    return options.put_into(kept, labels[address])
 
-        await self._write(list(labels), wanted)
+                await self._change(connection, list(labels), held, wanted)
+        await self._copy(list(labels))
         return [wallet.address for wallet in added]
 
     async def remove(self, addresses: Sequence[Address]) -> list[Address]:
         """Watch these wallets no more; returns those that were on the list in SQL. Their grace begins now."""
+        held = await self._held()
         source = self.settings.address_source
+
+        def wanted(_address: Address, entry: WatchEntry | None) -> WatchEntry | None:
+            return unwatched(entry, now_ms=_now_ms()) if entry else None
+
         with sql_errors(self.settings):
             async with self.database.write() as connection:
                 removed = [
@@ -80,11 +87,8 @@ class Watching:
                     for address in addresses
                     if await watch.remove(connection, source, address, now_ms=_now_ms())
                 ]
-
-        def wanted(_address: Address, entry: WatchEntry | None) -> WatchEntry | None:
-            return unwatched(entry, now_ms=_now_ms()) if entry else None
-
-        await self._write(addresses, wanted)
+                await self._change(connection, addresses, held, wanted)
+        await self._copy(addresses)
         return removed
 
     async def read(self) -> tuple[list[ListedAddress], dict[Address, Stored]]:
@@ -109,29 +113,44 @@ class Watching:
             label=wallet.label,
         )
 
-    async def _write(
+    async def _held(self) -> dict[Address, Stored]:
+        with nats_errors(self.settings):
+            return await WatchList(self.client).read()
+
+    async def _change(
         self,
+        connection: AsyncConnection,
         addresses: Sequence[Address],
+        held: Mapping[Address, Stored],
         wanted: Callable[[Address, WatchEntry | None], WatchEntry | None],
     ) -> None:
+        """Change how these wallets are watched, in SQL; of what it does not know yet, KV's copy counts."""
+        stored = await watch_entries.read(connection)
+        seeds = []
+        for address in addresses:
+            copy = held.get(address)
+            if seed := stored.get(address) or (copy.entry if copy else None) or wanted(address, None):
+                seeds.append(seed)
+        now_ms = _now_ms()
+        found = await watch_entries.hold(connection, seeds, now_ms)
+        changed = [entry for address in found if (entry := wanted(address, found[address]))]
+        await watch_entries.put(connection, changed, now_ms)
+
+    async def _copy(self, addresses: Sequence[Address]) -> None:
         # By compare-and-set; who loses to the address-loader or another command looks again.
         watch_list = WatchList(self.client)
         left = set(addresses)
-        with nats_errors(self.settings):
-            for _ in range(_TRIES):
-                held = await watch_list.read()
+        for _ in range(_TRIES):
+            held = await self._held()
+            with sql_errors(self.settings):
+                async with self.database.read() as connection:
+                    entries = await watch_entries.read(connection)
+            with nats_errors(self.settings):
                 for address in sorted(left):
-                    stored = held.get(address)
-                    before = stored.entry if stored else None
-                    after = wanted(address, before)
-                    if (
-                        after is None
-                        or after == before
-                        or await watch_list.put(after, stored.revision if stored else None)
-                    ):
+                    if await watch_list.bring(address, entries.get(address), held.get(address)):
                         left.discard(address)
-                if not left:
-                    return
+            if not left:
+                return
         raise CliError(f"{len(left)} entries were changed by others again and again; the address-loader will do them")
 
 

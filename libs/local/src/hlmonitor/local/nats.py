@@ -44,6 +44,11 @@ class NatsServer(LocalProcess):
         """For clients."""
         return f"nats://127.0.0.1:{self.port}"
 
+    @property
+    def store(self) -> Path:
+        """Where JetStream keeps everything; deleted while the server is away, it is a disk that was lost."""
+        return self.directory / "nats"
+
     def start(self) -> None:
         """Start it and wait until it answers.
 
@@ -62,8 +67,8 @@ class NatsServer(LocalProcess):
         """As `start`, without waiting."""
         # Named, so that another server on the port is not taken for ours.
         self._server_name = name = f"hlmon-{uuid4().hex}"
-        store = str(self.directory / "nats")
-        self.spawn([str(find_nats_server()), "-n", name, "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", store])
+        address = ["-a", "127.0.0.1", "-p", str(self.port)]
+        self.spawn([str(find_nats_server()), "-n", name, *address, "-js", "-sd", str(self.store)])
 
     def answers(self) -> bool:
         """Whether it greets a client now, which it does when its store is recovered."""

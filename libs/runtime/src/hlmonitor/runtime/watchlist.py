@@ -45,8 +45,20 @@ class WatchList:
         bucket = await open_bucket(self._client, BUCKET)
         return await write_at(bucket, address, None, revision)
 
+    async def bring(self, address: Address, entry: WatchEntry | None, held: Stored | None) -> bool:
+        """Let a key that is still as it was `held` have this entry (None: be absent). False: somebody was faster."""
+        if has(held, entry):
+            return True
+        if entry is not None:
+            return await self.put(entry, held.revision if held else None)
+        return held is None or await self.purge(address, held.revision)
+
     async def follow(self) -> AsyncIterator[dict[Address, WatchEntry]]:
-        """The whole list, first when it was read fully, then after each change, for ever."""
+        """The whole list, first when it was read fully, then after each change, for ever.
+
+        Only a deletion takes a wallet off it. What vanishes without one was lost by the server: those wallets go on as
+        they were until SQL brings them back.
+        """
         entries: dict[Address, WatchEntry] = {}
         complete = False
         async for change in follow(self._client, BUCKET, quiet_s=REREAD_S):
@@ -55,8 +67,10 @@ class WatchList:
                 case Put() as put:
                     if (entry := _decode(put)) is not None:
                         entries[entry.address] = entry
-                case Removed(key):
+                case Removed(key, deleted=True):
                     entries.pop(Address(key), None)
+                case Removed():
+                    continue
                 case Synced():
                     if not complete:
                         complete = True
@@ -64,6 +78,11 @@ class WatchList:
                     continue
             if complete and entries != before:
                 yield dict(entries)
+
+
+def has(held: Stored | None, entry: WatchEntry | None) -> bool:
+    """Whether what is held is exactly this; None is nothing, and a value that cannot be read is no entry."""
+    return held is None if entry is None else held is not None and held.entry == entry
 
 
 def _decode(put: Put) -> WatchEntry | None:

@@ -3,7 +3,7 @@
 Times that end in `_ms` are milliseconds: venue time, or local wall clock where the name says `created` or `updated`.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, SmallInteger, Table
+from sqlalchemy import BigInteger, Boolean, Column, Double, Index, SmallInteger, Table
 
 from hlmonitor.storage.original import metadata
 from hlmonitor.storage.types import Amount, Body, Digest, LongText, SignedId, name
@@ -150,5 +150,22 @@ hl_dead_letter = Table(
 )
 """What the database refused for its data, as it came: `body` is a message of storage.proto, named by `kind`."""
 
+hl_watch_entry = Table(
+    "hl_watch_entry",
+    metadata,
+    Column("address", name(42), primary_key=True),
+    Column("watch_from_ms", BigInteger, nullable=False),
+    Column("backfill_from_ms", BigInteger),
+    Column("removed_at_ms", BigInteger),
+    Column("order_timeout_s", Double),
+    Column("label", LongText, nullable=False),
+    Column("priority", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+)
+"""How each wallet is watched, since when and with what settings; kept through its grace, until it is purged.
+
+Which wallets are to be watched at all is said by the list (`hl_watch_addresses`, or another service's table).
+"""
+
 __all__ = ["hl_address_counter", "hl_dead_letter", "hl_fill", "hl_gap", "hl_order_status", "hl_partition"]
-__all__ += ["hl_void_signal", "hl_watermark", "metadata"]
+__all__ += ["hl_void_signal", "hl_watch_entry", "hl_watermark", "metadata"]

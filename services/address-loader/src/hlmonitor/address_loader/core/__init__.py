@@ -1,1 +1,1 @@
-"""What a round of loading does, decided from what SQL and KV hold; no I/O and no clock."""
+"""What a round of loading does, decided from the list, the entries in SQL and their copies; no I/O and no clock."""

@@ -1,28 +1,17 @@
-"""From the rows of the watch list in SQL and the entries in KV to what has to change in KV (DESIGN G8)."""
+"""From the rows of the watch list to how each wallet is watched (DESIGN G8).
+
+SQL says it for good (`hl_watch_entry`); KV has a copy, and counts only for a wallet of which SQL knows nothing yet.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
 
 from hlmonitor.domain.addresses import Address, AddressError, parse_address
 from hlmonitor.domain.watch import ListedAddress, WatchEntry, unwatched, watched
-
-
-class Held(Protocol):
-    """What KV holds under an address."""
-
-    @property
-    def entry(self) -> WatchEntry | None:
-        """None when the value cannot be read."""
-        ...
-
-    @property
-    def revision(self) -> int:
-        """What a compare-and-set must name."""
-        ...
 
 
 class Rejected(NamedTuple):
@@ -42,17 +31,21 @@ class Change(StrEnum):
     RELABELLED = "relabelled"
     REMOVED = "removed"
     PURGED = "purged"
+    NOTED = "noted"
+    """Only KV knew how it is watched: from now on SQL does."""
+    RESTORED = "restored"
+    """KV did not have what SQL says."""
 
 
-class Write(NamedTuple):
-    """One compare-and-set."""
+class Step(NamedTuple):
+    """A wallet whose entry in SQL changes."""
 
     change: Change
     address: Address
-    entry: WatchEntry | None
-    """None deletes the key."""
-    revision: int | None
-    """The revision that KV must still hold; None: no value."""
+    before: WatchEntry | None
+    """What it has until then; None: nothing is known of it."""
+    after: WatchEntry | None
+    """None: it is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,28 +72,36 @@ def read_rows(rows: Iterable[ListedAddress]) -> tuple[dict[Address, str], list[R
     return wanted, rejected
 
 
-def plan(wanted: Mapping[Address, str], held: Mapping[Address, Held], now_ms: int, times: Times) -> list[Write]:
-    """What has to change, by address. Nothing when KV holds what it should."""
-    writes = []
-    for address in sorted(wanted.keys() | held.keys()):
-        stored = held.get(address)
+def plan(
+    wanted: Mapping[Address, str],
+    stored: Mapping[Address, WatchEntry],
+    copies: Mapping[Address, WatchEntry | None],
+    now_ms: int,
+    times: Times,
+) -> list[Step]:
+    """What has to change in SQL, by address: from the labels of the list, what SQL has and what KV has.
+
+    An entry that KV has and nobody can read is None. Nothing has to change when SQL has what it should.
+    """
+    steps = []
+    for address in sorted(wanted.keys() | stored.keys() | copies.keys()):
+        before = stored.get(address) or copies.get(address)
         if address in wanted:
-            write = _keep(address, wanted[address], stored, now_ms, times)
+            step = _keep(address, wanted[address], before, now_ms, times)
         else:
-            write = _let_go(address, held[address], now_ms, times)
-        if write is not None:
-            writes.append(write)
-    return writes
+            step = _let_go(address, before, now_ms, times) if before else None
+        if step is None and before is not None and address not in stored:
+            step = Step(Change.NOTED, address, before, before)
+        if step is not None:
+            steps.append(step)
+    return steps
 
 
-def _keep(address: Address, label: str, stored: Held | None, now_ms: int, times: Times) -> Write | None:
-    before = stored.entry if stored else None
+def _keep(address: Address, label: str, before: WatchEntry | None, now_ms: int, times: Times) -> Step | None:
     after = watched(before, address, now_ms=now_ms, grace_ms=times.grace_ms)
     if label and label != after.label:
         after = msgspec.structs.replace(after, label=label)
-    if after == before:
-        return None
-    return Write(_change(before, after), address, after, stored.revision if stored else None)
+    return None if after == before else Step(_change(before, after), address, before, after)
 
 
 def _change(before: WatchEntry | None, after: WatchEntry) -> Change:
@@ -111,12 +112,9 @@ def _change(before: WatchEntry | None, after: WatchEntry) -> Change:
     return Change.BACK_IN_GRACE if before.watch_from_ms == after.watch_from_ms else Change.BACK_AFTER_GRACE
 
 
-def _let_go(address: Address, stored: Held, now_ms: int, times: Times) -> Write | None:
-    entry = stored.entry
-    if entry is None:
-        return Write(Change.PURGED, address, None, stored.revision)
-    if entry.removed_at_ms is None:
-        return Write(Change.REMOVED, address, unwatched(entry, now_ms=now_ms), stored.revision)
-    if now_ms - entry.removed_at_ms > times.grace_ms + times.purge_after_ms:
-        return Write(Change.PURGED, address, None, stored.revision)
+def _let_go(address: Address, before: WatchEntry, now_ms: int, times: Times) -> Step | None:
+    if before.removed_at_ms is None:
+        return Step(Change.REMOVED, address, before, unwatched(before, now_ms=now_ms))
+    if now_ms - before.removed_at_ms > times.grace_ms + times.purge_after_ms:
+        return Step(Change.PURGED, address, before, None)
     return None
