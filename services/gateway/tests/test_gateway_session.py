@@ -229,6 +229,23 @@ def test_a_gap_is_told_once_until_it_is_caught_up() -> None:
     assert [event.gap.from_ms for event in wallet.told() if event.HasField("gap")] == [50, 90]
 
 
+def test_an_answer_to_an_older_opening_does_not_hide_the_gap_that_was_told_since() -> None:
+    wallet = Wallet()
+    wallet.open(fill(40))
+    wallet.session.lost("closed", 2000)
+    wallet.open()
+    assert wallet.resume(watermark_ms=60) is not None
+    work = wallet.session.resume(
+        ingest_pb2.Resume(
+            address=ADDRESS, feed=FILLS, watermark_ms=60, gaps=[ingest_pb2.OpenGap(from_ms=40, reason="closed")]
+        ),
+        1000,
+    )
+    assert work is not None
+    assert work.from_ms == 40
+    assert wallet.resume(watermark_ms=60, gap_ms=40) is None
+
+
 def test_an_attempt_that_never_opened_is_no_gap() -> None:
     wallet = Wallet()
     wallet.session.lost("cannot_open", 2000)

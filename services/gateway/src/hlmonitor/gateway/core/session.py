@@ -58,6 +58,8 @@ class _Feed:
     """Everything from here on was forwarded without a break; None while that is not proven."""
     gap_told: bool = False
     resumed: bool = False
+    resumed_from_ms: int = 0
+    """From where the answer to the opening had it taken up."""
 
 
 @dataclass(slots=True)
@@ -175,10 +177,13 @@ class Session:
     def resume(self, resume: ingest_pb2.Resume, now_ms: int) -> Catchup | None:
         """The aggregator says where to take a feed up; returns the REST work that this needs, if any."""
         state = self._feeds.get(resume.feed)
-        if state is None or self._opened_at is None or state.resumed or not self._keeping:
+        if state is None or self._opened_at is None or not self._keeping:
             return None
-        state.resumed = True
         from_ms = min([resume.watermark_ms, *(gap.from_ms for gap in resume.gaps)])
+        # What answers an older opening comes first, and does not know of gaps that were told since.
+        if state.resumed and from_ms >= state.resumed_from_ms:
+            return None
+        state.resumed, state.resumed_from_ms = True, from_ms
         if state.covered_from_ms is not None and state.covered_from_ms <= from_ms:
             # It was forwarded already: what is not durable of it stands before this answer in the window.
             self.caught_up(resume.feed, from_ms, max(state.last_ms, from_ms), now_ms)
