@@ -1,9 +1,11 @@
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import original_schema as original
@@ -131,6 +133,15 @@ async def test_two_processes_may_migrate_at_once(database_url: str) -> None:
         results = await asyncio.gather(*(process.communicate() for process in processes))
     assert [process.returncode for process in processes] == [0, 0], results
     await assert_complete(database_url)
+
+
+async def test_the_command_migrates_the_database_of_the_environment_when_told_of_no_other(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/file.db"
+    environment = {**os.environ, "HLMON_DATABASE_URL": url}
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "hlmonitor.storage.migrate", env=environment)
+    async with asyncio.timeout(60):
+        assert await process.wait() == 0
+    await assert_complete(url)
 
 
 async def test_the_auto_migrated_form_is_adopted_with_its_rows(database_url: str) -> None:

@@ -1,5 +1,6 @@
 """gRPC servers with health and reflection, and channels that notice a dead peer."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -8,10 +9,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
+from hlmonitor.runtime.health import Health
 from hlmonitor.runtime.service import ServiceFailedError
 
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 """A partition's commit or a batch of 500 events is far below; what is larger is a defect."""
+_READINESS_POLL_S = 0.2
 
 _KEEPALIVE = [
     ("grpc.keepalive_time_ms", 5_000),
@@ -27,11 +30,12 @@ _OPTIONS = [
 
 @asynccontextmanager
 async def serve_grpc(
-    address: str, services: Sequence[str], *, grace_s: float = 2.0
+    address: str, services: Sequence[str], *, grace_s: float = 2.0, health: Health | None = None
 ) -> AsyncIterator[tuple[grpc.aio.Server, int]]:
     """A server with `grpc.health.v1` and reflection for these services (full names); yields it unstarted, and its port.
 
-    The caller registers its servicers and starts the server.
+    The caller registers its servicers and starts the server. Its health is whether `health` is ready; without one it is
+    always serving.
 
     Raises:
         ServiceFailedError: the address cannot be bound.
@@ -47,15 +51,26 @@ async def serve_grpc(
         port = server.add_insecure_port(address)
     except RuntimeError as error:
         raise ServiceFailedError(f"{address} cannot be listened on: it is taken, or not an address of ours") from error
-    health = HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    servicer = HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     reflection.enable_server_reflection((*services, "grpc.health.v1.Health", reflection.SERVICE_NAME), server)
-    for name in ("", *services):
-        await health.set(name, health_pb2.HealthCheckResponse.SERVING)
+    telling = asyncio.create_task(_tell(servicer, ("", *services), health or Health()))
     try:
         yield server, port
     finally:
+        telling.cancel()
         await server.stop(grace_s)
+
+
+async def _tell(servicer: HealthServicer, names: Sequence[str], health: Health) -> None:
+    told = None
+    while True:
+        if (ready := health.ready) is not told:
+            told = ready
+            answer = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
+            for name in names:
+                await servicer.set(name, answer)
+        await asyncio.sleep(_READINESS_POLL_S)
 
 
 def open_channel(address: str) -> grpc.aio.Channel:

@@ -6,6 +6,7 @@ row, no column and no table, and it puts no unique key on the original's data.
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ from hlmonitor.storage.errors import StorageError
 LOCK_WAIT_S = 120
 VERSION_TABLE = "hl_schema_version"
 
+_URL_VARIABLE = "HLMON_DATABASE_URL"
 _LOCK_NAME = "hlmonitor_migrate"
 _LOCK_NUMBER = 0x686C6D6F6E
 # A migration may rewrite a table that other sessions use, and waits for them.
@@ -103,7 +105,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="hlmonitor.storage.migrate", description="bring a database to the newest schema"
     )
-    parser.add_argument("--database-url", required=True, help="for example sqlite:///.run/hlmonitor.db")
+    given = os.environ.get(_URL_VARIABLE)
+    parser.add_argument(
+        "--database-url",
+        default=given,
+        required=given is None,
+        help=f"for example sqlite:///.run/hlmonitor.db; default: {_URL_VARIABLE}",
+    )
     url: str = parser.parse_args().database_url
     try:
         asyncio.run(migrate(url))

@@ -59,7 +59,7 @@ async def serve(service: Service[AggregatorSettings]) -> None:
         # The loader tries again itself, and says so: more attempts inside of each would only hide what is down.
         InfoClient(settings.venue_rest_url, ledger=ledger, local_address=settings.local_address, attempts=1) as info,
         open_channel(settings.writer) as channel,
-        serve_grpc(settings.listen, SERVICES) as (server, port),
+        serve_grpc(settings.listen, SERVICES, health=health) as (server, port),
         asyncio.TaskGroup() as tasks,
     ):
         storage = StorageClient(channel, health.component("writer"), log, settings.instance)

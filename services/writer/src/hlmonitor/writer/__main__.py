@@ -76,7 +76,7 @@ async def _serve_storage(service: Service[WriterSettings], database: Database, p
         database, committer, patience, settings, service.log, asyncio.Semaphore(settings.loads_at_once)
     )
     async with (
-        serve_grpc(settings.listen, [SERVICE_NAME], grace_s=GRACE_S) as (server, port),
+        serve_grpc(settings.listen, [SERVICE_NAME], grace_s=GRACE_S, health=service.health) as (server, port),
         asyncio.TaskGroup() as tasks,
     ):
         storage_pb2_grpc.add_StorageServicer_to_server(storage, server)
