@@ -11,8 +11,10 @@ from hlmonitor.aggregator.core.inputs import FillInput, StatusInput
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.partition import Partition
 from hlmonitor.aggregator.core.recall import AskFor, lookup_of
+from hlmonitor.storage.dao.signals import LOST
 from hlmonitor.v1 import events_pb2, storage_pb2
 from hlmonitor.writer.core.positions import Step, end_of_chain
+from hlmonitor.writer.io.load import UNPUBLISHED_AT_ONCE
 
 Item = storage_pb2.LoadPartitionResponse
 
@@ -65,6 +67,8 @@ class Stored:
         self.watermarks |= {(row.address, row.feed): row for row in batch.watermarks}
         self.gaps += batch.gaps
         self.published |= {mark.signal_id: mark.published_seq for mark in batch.published}
+        for rewind in batch.rewound:
+            self._rewind(rewind)
 
     def load(self, *, is_recent: Callable[[storage_pb2.FillRow], bool] = lambda _: True) -> list[Item]:
         """What LoadPartition streams. `is_recent`: which finished fills lie above the watermark less the overlap."""
@@ -84,7 +88,7 @@ class Stored:
             *(Item(order=row) for row in self.rows.values() if row.order_id in awake),
             Item(resting_orders=b"".join(sorted(unfinished - awake))),
             *(Item(status=row) for row in self.statuses.values()),
-            *(Item(unpublished=row) for row in self.signals.values() if row.signal_id not in self.published),
+            *(Item(unpublished=self._as_stored(row)) for row in self._unpublished()[:UNPUBLISHED_AT_ONCE]),
             *(Item(watermark=row) for row in self.watermarks.values()),
             *(Item(gap=row) for row in self.open_gaps()),
             Item(known_fills=known),
@@ -125,6 +129,26 @@ class Stored:
                 if row.order_id in asked.resting_orders and row.order_id in unfinished
             ],
         )
+
+    def read_signals(self, asked: storage_pb2.ReadSignalsRequest) -> list[storage_pb2.SignalRow]:
+        """A wallet's signals from a number on, with where the stream has them."""
+        rows = [
+            self._as_stored(row)
+            for row in self.signals.values()
+            if row.address == asked.address and row.number >= asked.from_number
+        ]
+        return sorted(rows, key=lambda row: row.number)[: asked.most]
+
+    def _as_stored(self, row: storage_pb2.SignalRow) -> storage_pb2.SignalRow:
+        copy = storage_pb2.SignalRow.FromString(row.SerializeToString())
+        if row.signal_id in self.published:
+            copy.published_seq = self.published[row.signal_id]
+        return copy
+
+    def _rewind(self, rewind: storage_pb2.Rewind) -> None:
+        for row in self.signals.values():
+            if row.address == rewind.address and row.number > rewind.published_number:
+                self.published[row.signal_id] = LOST
 
     def _apply_unit(self, unit: storage_pb2.OrderUnit) -> None:
         for fill in unit.fills:
@@ -185,14 +209,22 @@ class Stored:
 
     def _counter(self, address: str) -> storage_pb2.AddressCounter:
         confirmed = [
-            (self.published[row.signal_id], row.number)
+            (row.number, self.published[row.signal_id], row.signal_id)
             for row in self.signals.values()
-            if row.address == address and row.signal_id in self.published
+            if row.address == address and self.published.get(row.signal_id, LOST) != LOST
         ]
-        seq, number = max(confirmed, default=(0, 0))
+        number, seq, signal_id = max(confirmed, default=(0, 0, ""))
         return storage_pb2.AddressCounter(
-            address=address, next_number=self.numbers[address] + 1, published_seq=seq, published_number=number
+            address=address,
+            next_number=self.numbers[address] + 1,
+            published_seq=seq,
+            published_number=number,
+            published_id=signal_id,
         )
+
+    def _unpublished(self) -> list[storage_pb2.SignalRow]:
+        waiting = [row for row in self.signals.values() if self.published.get(row.signal_id, LOST) == LOST]
+        return sorted(waiting, key=lambda row: (row.address, row.number))
 
 
 def _finished(row: storage_pb2.OrderRow) -> storage_pb2.OrderRow:

@@ -1,7 +1,7 @@
 import grpc
 import pytest
-from writer_builders import PARTITION, WALLET, address, batch, digest, fill, order, status, unit
-from writer_harness import Writer
+from writer_builders import PARTITION, WALLET, address, batch, digest, fill, order, signal, status, unit
+from writer_harness import Writer, only
 
 from hlmonitor.v1 import storage_pb2
 
@@ -93,3 +93,53 @@ async def test_orders_of_a_removed_wallet_rest_no_more_and_those_of_others_do(wr
     assert [item.resting_orders for item in items if item.WhichOneof("item") == "resting_orders"] == [digest("stays")]
     assert [item.order.order_id for item in items if item.WhichOneof("item") == "order"] == [digest("new")]
     assert not (await _lookup(writer, resting_orders=[digest("goes")])).resting_fills
+
+
+async def _numbers(
+    writer: Writer, from_number: int, most: int = 100, *, epoch: int = 1
+) -> list[tuple[int, int | None]]:
+    request = storage_pb2.ReadSignalsRequest(
+        partition=PARTITION, epoch=epoch, address=WALLET, from_number=from_number, most=most
+    )
+    rows = (await writer.stub.ReadSignals(request)).signals
+    return [(row.number, row.published_seq if row.HasField("published_seq") else None) for row in rows]
+
+
+def _marks(numbers: range) -> list[storage_pb2.PublishedMark]:
+    return [
+        storage_pb2.PublishedMark(signal_id=signal(number).signal_id, published_seq=number * 10) for number in numbers
+    ]
+
+
+async def test_signals_are_read_by_number_published_or_not(writer: Writer) -> None:
+    await writer.acquire(PARTITION)
+    first = unit(signals=[signal(number) for number in (1, 2)])
+    broken = unit("order-2", signals=[signal(3, price="no number")])
+    last = unit("order-3", signals=[signal(4)])
+    await writer.commit(batch(1, first, broken, last), batch(2, published=_marks(range(1, 2))))
+    assert await _numbers(writer, 1) == [(1, 10), (2, None), (3, None), (4, None)]
+    assert await _numbers(writer, 2, 2) == [(2, None), (3, None)]
+    assert await _numbers(writer, 5) == []
+    with pytest.raises(grpc.aio.AioRpcError) as failed:
+        await _numbers(writer, 1, epoch=7)
+    assert failed.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+
+
+async def test_what_the_stream_lost_is_unpublished_again_and_known_to_have_been_published(writer: Writer) -> None:
+    await writer.acquire(PARTITION)
+    await writer.commit(batch(1, unit(signals=[signal(number) for number in range(1, 5)])))
+    await writer.commit(batch(2, published=_marks(range(1, 4))))
+    (counter,) = only(await writer.load(PARTITION, 1), "counter")
+    assert (counter.published_number, counter.published_id) == (3, signal(3).signal_id)
+    rewind = storage_pb2.Rewind(address=WALLET, published_number=1, published_seq=10)
+    await writer.commit(batch(3, rewound=[rewind], published=_marks(range(3, 4))))
+    assert await _numbers(writer, 1) == [(1, 10), (2, 0), (3, 0), (4, None)]
+    items = await writer.load(PARTITION, 1)
+    assert [row.number for row in only(items, "unpublished")] == [2, 3, 4]
+    (counter,) = only(items, "counter")
+    assert (counter.published_number, counter.published_seq) == (1, 10)
+    assert (counter.published_id, counter.next_number) == (signal(1).signal_id, 5)
+    again = storage_pb2.PublishedMark(signal_id=signal(2).signal_id, published_seq=11)
+    await writer.commit(batch(4, published=[again]))
+    (counter,) = only(await writer.load(PARTITION, 1), "counter")
+    assert (counter.published_number, counter.published_seq) == (2, 11)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Delete, Select, Table, and_, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hlmonitor.storage.dao.signals import LOST
 from hlmonitor.storage.dialects import KEYS_AT_ONCE, among
 from hlmonitor.storage.original import hl_address_signals, hl_order_aggregation
 from hlmonitor.storage.tables import hl_fill, hl_order_status, hl_void_signal
@@ -55,7 +56,7 @@ async def delete_signals(connection: AsyncConnection, before_ms: int, most: int)
 async def delete_voids(connection: AsyncConnection, before_ms: int, most: int) -> int:
     """Void signals stored before then and confirmed published."""
     void = hl_void_signal.c
-    query = select(void.signal_id).where(void.created_ms < before_ms, void.published_seq.is_not(None))
+    query = select(void.signal_id).where(void.created_ms < before_ms, void.published_seq > LOST)
     return await _delete_step(connection, hl_void_signal, void.signal_id, query, most)
 
 
@@ -74,7 +75,7 @@ async def count_signals(connection: AsyncConnection) -> int:
 
 
 def _deletable_signal() -> ColumnElement[bool]:
-    published = and_(_SIGNALS.published_seq.is_not(None), ~_has_order(_SIGNALS.order_id))
+    published = and_(_SIGNALS.published_seq > LOST, ~_has_order(_SIGNALS.order_id))
     return or_(_SIGNALS.signal_id.is_(None), published)
 
 

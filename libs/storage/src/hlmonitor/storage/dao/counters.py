@@ -90,3 +90,13 @@ async def confirm(connection: AsyncConnection, rows: Sequence[Confirmed]) -> Non
         .values(published_seq=bindparam("seq"), published_number=bindparam("number"))
     )
     await connection.execute(statement, rows)
+
+
+async def rewind(connection: AsyncConnection, confirmed: Confirmed) -> None:
+    """Take back what was noted of a wallet: the stream has lost what came after this number."""
+    statement = (
+        update(hl_address_counter)
+        .where(hl_address_counter.c.address == confirmed["wallet"])
+        .values(published_seq=confirmed["seq"], published_number=confirmed["number"])
+    )
+    await connection.execute(statement)

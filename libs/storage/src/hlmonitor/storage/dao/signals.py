@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple, TypedDict
 
-from sqlalchemy import Table, Update, bindparam, select, update
+from sqlalchemy import ColumnElement, Table, Update, and_, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hlmonitor.storage.dialects import KEYS_AT_ONCE, among, insert_if_absent
 from hlmonitor.storage.original import hl_address_signals
-from hlmonitor.storage.tables import hl_void_signal
+from hlmonitor.storage.tables import hl_address_counter, hl_void_signal
+
+LOST = 0
+"""`published_seq` of a signal that was published once and that the stream does not have any more."""
 
 
 class SignalValues(TypedDict):
@@ -68,8 +71,8 @@ class Numbered(NamedTuple):
     payload: bytes
 
 
-class Unpublished(NamedTuple):
-    """A signal that was never confirmed. The columns of a void one are empty."""
+class Publishable(NamedTuple):
+    """A signal with the bytes that are published. The columns of a void one are empty."""
 
     signal_id: str
     address: str
@@ -87,6 +90,8 @@ class Unpublished(NamedTuple):
     size: Decimal
     created_at: int
     position_size: str | None = None
+    published_seq: int | None = None
+    """None when it was never confirmed; LOST when the stream lost it."""
 
 
 class Kept(NamedTuple):
@@ -156,25 +161,72 @@ async def set_published(connection: AsyncConnection, rows: Sequence[Published]) 
         await connection.execute(_publish(table), rows)
 
 
-async def unpublished(connection: AsyncConnection, partition: int) -> list[Unpublished]:
-    """The partition's signals without confirmation, by wallet and number."""
-    real, void = hl_address_signals.c, hl_void_signal.c
-    waiting = select(*(real[field] for field in Unpublished._fields)).where(
-        real.partition_id == partition, real.signal_id.is_not(None), real.published_seq.is_(None)
+async def set_lost(connection: AsyncConnection, address: str, after_number: int) -> None:
+    """Note that the stream has lost what it had confirmed of a wallet after this number."""
+    for table in (hl_address_signals, hl_void_signal):
+        was_published = and_(
+            table.c.address == address, table.c.number > after_number, table.c.published_seq.is_not(None)
+        )
+        await connection.execute(update(table).where(was_published).values(published_seq=LOST))
+
+
+async def unpublished(connection: AsyncConnection, partition: int, most: int) -> list[Publishable]:
+    """The partition's first signals that are to be published, by wallet and number."""
+    tables = (hl_address_signals.c, hl_void_signal.c)
+    waiting = [
+        and_(table.partition_id == partition, or_(table.published_seq.is_(None), table.published_seq == LOST))
+        for table in tables
+    ]
+    return await _publishable(connection, waiting[0], waiting[1], most)
+
+
+async def numbered(connection: AsyncConnection, address: str, from_number: int, most: int) -> list[Publishable]:
+    """A wallet's signals from a number on, published or not."""
+    tables = (hl_address_signals.c, hl_void_signal.c)
+    wanted = [and_(table.address == address, table.number >= from_number) for table in tables]
+    return await _publishable(connection, wanted[0], wanted[1], most)
+
+
+async def ids_of_last_published(connection: AsyncConnection, partition: int) -> dict[str, str]:
+    """Ids of the signals that the counters of the partition's wallets name as published last, as far as stored."""
+    counter = hl_address_counter.c
+    found: dict[str, str] = {}
+    for table in (hl_address_signals, hl_void_signal):
+        query = select(table.c.address, table.c.signal_id).where(
+            counter.partition_id == partition,
+            table.c.address == counter.address,
+            table.c.number == counter.published_number,
+        )
+        found.update((address, signal_id) for address, signal_id in await connection.execute(query))
+    return found
+
+
+async def _publishable(
+    connection: AsyncConnection, real_ones: ColumnElement[bool], voids: ColumnElement[bool], most: int
+) -> list[Publishable]:
+    real, void, zero = hl_address_signals.c, hl_void_signal.c, Decimal(0)
+    query = (
+        select(*(real[field] for field in Publishable._fields))
+        .where(real_ones, real.signal_id.is_not(None))
+        .order_by(real.address, real.number)
+        .limit(most)
     )
-    signals = [Unpublished(*row) for row in await connection.execute(waiting)]
-    voids = select(void.signal_id, void.address, void.number, void.subject, void.payload, void.created_ms).where(
-        void.partition_id == partition, void.published_seq.is_(None)
+    found = [Publishable(*row) for row in await connection.execute(query)]
+    query = (
+        select(void.signal_id, void.address, void.number, void.subject, void.payload, void.created_ms)
+        .add_columns(void.published_seq)
+        .where(voids)
+        .order_by(void.address, void.number)
+        .limit(most)
     )
-    zero = Decimal(0)
-    for row in await connection.execute(voids):
-        signal_id, address, number, subject, payload, created_ms = row
-        signals.append(
-            Unpublished(
-                signal_id, address, number, subject, payload, "", "", "", "", "", zero, zero, zero, zero, created_ms
+    for signal_id, address, number, subject, payload, created_ms, published_seq in await connection.execute(query):
+        no_trade = ("", "", "", "", "", zero, zero, zero, zero)
+        found.append(
+            Publishable(
+                signal_id, address, number, subject, payload, *no_trade, created_ms, published_seq=published_seq
             )
         )
-    return sorted(signals, key=lambda signal: (signal.address, signal.number))
+    return sorted(found, key=lambda signal: (signal.address, signal.number))[:most]
 
 
 def _publish(table: Table) -> Update:

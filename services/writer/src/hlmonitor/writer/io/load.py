@@ -13,6 +13,8 @@ from hlmonitor.writer.io.rows import FEEDS, LEGS
 
 PAIRS_PER_MESSAGE = 4096
 IDS_PER_MESSAGE = 8192
+UNPUBLISHED_AT_ONCE = 1000
+"""Signals that wait for NATS and are loaded with the partition; the others are read when their turn comes."""
 
 Item = storage_pb2.LoadPartitionResponse
 
@@ -29,7 +31,8 @@ async def read_partition(connection: AsyncConnection, partition: int, floor: fil
     items = [Item(fill=stored_fill(row)) for row in held]
     items += [Item(order=_order(row)) for row in await orders.of_open_orders(connection, partition)]
     items += [Item(status=_status(row)) for row in await progress.waiting_statuses(connection, partition)]
-    items += [Item(unpublished=_signal(row)) for row in await signals.unpublished(connection, partition)]
+    waiting = await signals.unpublished(connection, partition, UNPUBLISHED_AT_ONCE)
+    items += [Item(unpublished=stored_signal(row)) for row in waiting]
     for mark in await progress.watermarks(connection, partition):
         row = storage_pb2.Watermark(address=mark.address, feed=FEEDS[mark.feed], watermark_ms=mark.watermark_ms)
         items.append(Item(watermark=row))
@@ -43,8 +46,10 @@ async def read_partition(connection: AsyncConnection, partition: int, floor: fil
     ]
     streamed = {row.digest for row in held}
     items += _known(await fills.recent(connection, partition, floor), streamed)
+    last_ids = await signals.ids_of_last_published(connection, partition)
     for counter in await counters.of_partition(connection, partition):
-        items.append(Item(counter=storage_pb2.AddressCounter(**counter._asdict())))
+        last_id = last_ids.get(counter.address, "")
+        items.append(Item(counter=storage_pb2.AddressCounter(**counter._asdict(), published_id=last_id)))
     return items
 
 
@@ -83,7 +88,8 @@ def _status(row: progress.StoredStatus) -> storage_pb2.StatusRow:
     return storage_pb2.StatusRow(order_id=row.order_id, status=events_pb2.OrderStatus.FromString(row.body))
 
 
-def _signal(row: signals.Unpublished) -> storage_pb2.SignalRow:
+def stored_signal(row: signals.Publishable) -> storage_pb2.SignalRow:
+    """A signal as the contract has it."""
     return storage_pb2.SignalRow(
         signal_id=row.signal_id,
         address=row.address,
@@ -101,6 +107,7 @@ def _signal(row: signals.Unpublished) -> storage_pb2.SignalRow:
         price=canonical(row.price),
         size=canonical(row.size),
         decided_at_ms=row.created_at,
+        published_seq=row.published_seq,
     )
 
 

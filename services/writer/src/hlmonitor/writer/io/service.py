@@ -12,11 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hlmonitor.domain.partitions import PARTITIONS
 from hlmonitor.runtime.logs import Log
 from hlmonitor.storage import Database
-from hlmonitor.storage.dao import fills, partitions
+from hlmonitor.storage.dao import fills, partitions, signals
 from hlmonitor.storage.dao.fills import Floor
 from hlmonitor.v1 import storage_pb2, storage_pb2_grpc
 from hlmonitor.writer.io.committer import Committer
-from hlmonitor.writer.io.load import read_partition, stored_fill
+from hlmonitor.writer.io.load import read_partition, stored_fill, stored_signal
 from hlmonitor.writer.io.retries import Patience, StoppingError
 from hlmonitor.writer.settings import WriterSettings
 
@@ -29,6 +29,8 @@ Reason = storage_pb2.Refused.Reason
 
 MOST_LOOKUPS = 5_000
 """Fills and orders in one Lookup."""
+MOST_SIGNALS = 1_000
+"""Signals in one answer of ReadSignals."""
 
 Q = TypeVar("Q")
 R = TypeVar("R")
@@ -104,6 +106,21 @@ class StorageService(storage_pb2_grpc.StorageServicer):
         except _StaleEpochError as stale:
             await _reject_stale(context, request.partition, stale)
 
+    async def ReadSignals(  # noqa: N802 the name is gRPC's
+        self,
+        request: storage_pb2.ReadSignalsRequest,
+        context: Context[storage_pb2.ReadSignalsRequest, storage_pb2.ReadSignalsResponse],
+    ) -> storage_pb2.ReadSignalsResponse:
+        """A wallet's signals from a number on."""
+        if request.partition >= PARTITIONS:
+            await _reject_partition(context, request.partition)
+        try:
+            return await self.patience.until_done("read_signals", lambda: self._read_signals(request))
+        except StoppingError:
+            await _reject_stopping(context)
+        except _StaleEpochError as stale:
+            await _reject_stale(context, request.partition, stale)
+
     async def Commit(  # type: ignore[override]  # noqa: N802 replies are written as they come, which the stub has no type for
         self,
         request_iterator: AsyncIterator[storage_pb2.CommitBatch],
@@ -151,6 +168,13 @@ class StorageService(storage_pb2_grpc.StorageServicer):
             finished_orders=finished,
             resting_fills=[stored_fill(row) for row in resting],
         )
+
+    async def _read_signals(self, request: storage_pb2.ReadSignalsRequest) -> storage_pb2.ReadSignalsResponse:
+        most = min(request.most, MOST_SIGNALS)
+        async with self.database.read() as connection:
+            await _check_epoch(connection, request.partition, request.epoch)
+            rows = await signals.numbered(connection, request.address, request.from_number, most)
+        return storage_pb2.ReadSignalsResponse(signals=[stored_signal(row) for row in rows])
 
     async def _load(self, request: storage_pb2.LoadPartitionRequest) -> list[storage_pb2.LoadPartitionResponse]:
         floor = Floor(

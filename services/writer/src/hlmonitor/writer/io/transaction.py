@@ -206,6 +206,12 @@ async def _publish(connection: AsyncConnection, batches: Sequence[Batch], stored
         if signal and signal.number > highest.get(signal.address, {"number": 0})["number"]:
             highest[signal.address] = {"wallet": signal.address, "seq": mark.published_seq, "number": signal.number}
     await counters.confirm(connection, list(highest.values()))
+    for rewind in (row for batch in batches for row in batch.rewound):
+        await signals.set_lost(connection, rewind.address, rewind.published_number)
+        await counters.rewind(
+            connection,
+            {"wallet": rewind.address, "seq": rewind.published_seq, "number": rewind.published_number},
+        )
 
 
 def _list_dead_letters(reply: Reply, refused: Sequence[Unit]) -> None:

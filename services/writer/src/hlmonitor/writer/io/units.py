@@ -58,7 +58,7 @@ def weight_of(batch: storage_pb2.CommitBatch) -> int:
         len(unit.fills) + len(unit.marks) + len(unit.rows) + len(unit.statuses) + len(unit.signals)
         for unit in batch.units
     )
-    progress = len(batch.watermarks) + len(batch.gaps) + len(batch.published)
+    progress = len(batch.watermarks) + len(batch.gaps) + len(batch.published) + len(batch.rewound)
     return rows_of_orders + progress + len(batch.position_cache) + len(batch.enriched)
 
 
