@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from aggregates import START_MS, WHALE, Desk, FixedMarkets, status_message
-from nats.aio.client import Client
+from model_stream import ModelStream
 from stored import Stored
 
 from hlmonitor.aggregator.io.host import PartitionHost, Shared
@@ -59,6 +59,11 @@ class Writer(storage_pb2_grpc.StorageServicer):
         await self.may_answer.wait()
         return self.stored.lookup(request)
 
+    async def ReadSignals(  # noqa: N802 the name is gRPC's
+        self, request: storage_pb2.ReadSignalsRequest, _context: "grpc.aio.ServicerContext[object, object]"
+    ) -> storage_pb2.ReadSignalsResponse:
+        return storage_pb2.ReadSignalsResponse(signals=self.stored.read_signals(request))
+
     async def Commit(  # noqa: N802 the name is gRPC's
         self,
         request_iterator: AsyncIterator[storage_pb2.CommitBatch],
@@ -80,7 +85,7 @@ async def _owning(writer: Writer) -> AsyncIterator[tuple[PartitionHost, asyncio.
         settings, metrics = AggregatorSettings(), Metrics()
         async with open_channel(f"127.0.0.1:{port}") as channel:
             storage = StorageClient(channel, Component("writer"), log, "test")
-            publisher = Publisher(Client(), settings, metrics, log)
+            publisher = Publisher(ModelStream(), settings, metrics, log)
             shared = Shared(settings, storage, publisher, Sessions(), FixedMarkets(), metrics, log)
             host = PartitionHost(0, shared, {WHALE: WatchEntry(address=WHALE, watch_from_ms=0)})
             running = asyncio.create_task(host.run())

@@ -77,6 +77,8 @@ class Metrics:
     balance_breaks_total: Counter = field(init=False)
     signal_latency_seconds: Histogram = field(init=False)
     signals_unpublished: Gauge = field(init=False)
+    signals_unpublished_in_sql: Gauge = field(init=False)
+    signals_republished_total: Counter = field(init=False)
     legacy_published_total: Counter = field(init=False)
     # Ours: writer.
     commits_refused_total: Counter = field(init=False)
@@ -140,6 +142,9 @@ COUNTERS = (
         " (aggregator).",
         ("result",),
     ),
+    MetricDef(
+        "signals_republished_total", "Signals that the stream had lost and has again: someone must look (aggregator)."
+    ),
     MetricDef("legacy_published_total", "Messages on the original's subject (aggregator)."),
     MetricDef("commits_refused_total", "Batches refused, by reason (writer).", ("reason",)),
     MetricDef("dead_letters_total", "Units of one order whose data the database refused (writer)."),
@@ -161,6 +166,10 @@ GAUGES = (
     MetricDef("acknowledgement_lag_seconds", "Age of the oldest event that is not durable yet (gateway)."),
     MetricDef("partitions_owned", "Partitions that this process owns and has loaded (aggregator)."),
     MetricDef("signals_unpublished", "Signals committed and not yet confirmed by the stream (aggregator)."),
+    MetricDef(
+        "signals_unpublished_in_sql",
+        "Those of them that memory has no room for, read when it is their turn (aggregator).",
+    ),
     MetricDef("watch_rows_rejected", "Rows of the watch list without a valid address (address-loader)."),
     MetricDef("signal_rows_over_limit", "Signal rows above the limit that are too young to delete: alert (cleaner)."),
 )

@@ -19,6 +19,8 @@ from hlmonitor.runtime.settings import without_credentials
 CONNECT_RETRY_S = 1
 STREAM_EXISTS = 10058
 """JetStream's error code for a stream, or bucket, of that name with another configuration."""
+NO_MESSAGE = 10037
+"""JetStream's error code for a message that is not there, in a stream that is."""
 WRONG_LAST_SEQUENCE = 10071
 """JetStream's error code for a write that expected another last message."""
 REQUEST_TIMEOUT_S = 5.0

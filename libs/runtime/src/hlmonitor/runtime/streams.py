@@ -1,9 +1,9 @@
 """A JetStream stream, followed for ever or read once: in order, without holes, through restarts of the server."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from nats.aio.client import Client
@@ -29,6 +29,7 @@ class Stored:
     data: bytes
     stored_at_ms: int
     """The server's clock when it took the message in."""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 async def follow_stream(
@@ -62,17 +63,22 @@ async def read_stream(client: Client, stream: str, subject: str) -> list[Stored]
     except NotFoundError:
         return []
     wanted = sum((pending.subjects or {}).values())
-    found: list[Stored] = []
-    if wanted:
-        try:
-            async with aclosing(_messages(client, stream, subject, _start_at(0, None), REQUEST_TIMEOUT_S)) as messages:
-                async for message in messages:
-                    found.append(message)
-                    if len(found) >= wanted:
-                        break
-        except TimeoutError:
-            raise NatsTimeoutError from None
-    return found
+    return await _read(client, stream, subject, 0, lambda found: len(found) >= wanted) if wanted else []
+
+
+async def read_between(
+    client: Client, stream: str, subject: str, *, after_seq: int, through_seq: int, most: int
+) -> list[Stored]:
+    """What the stream holds of the subject behind a sequence, oldest first; `through_seq` is the subject's last one.
+
+    Raises:
+        nats.errors.Error: NATS did not answer or refused.
+    """
+    if through_seq <= after_seq:
+        return []
+    return await _read(
+        client, stream, subject, after_seq, lambda found: len(found) >= most or found[-1].seq >= through_seq
+    )
 
 
 async def last_seq(client: Client, stream: str) -> int:
@@ -87,6 +93,22 @@ async def last_seq(client: Client, stream: str) -> int:
         return 0
 
 
+async def _read(
+    client: Client, stream: str, subject: str, after_seq: int, is_enough: Callable[[list[Stored]], bool]
+) -> list[Stored]:
+    found: list[Stored] = []
+    start = _start_at(after_seq, None)
+    try:
+        async with aclosing(_messages(client, stream, subject, start, REQUEST_TIMEOUT_S)) as messages:
+            async for message in messages:
+                found.append(message)
+                if is_enough(found):
+                    break
+    except TimeoutError:
+        raise NatsTimeoutError from None
+    return found
+
+
 async def _messages(
     client: Client, stream: str, subject: str, config: ConsumerConfig, quiet_s: float
 ) -> AsyncGenerator[Stored, None]:
@@ -95,7 +117,8 @@ async def _messages(
     async def take(message: Msg) -> None:
         metadata = message.metadata
         stored_at_ms = round(metadata.timestamp.timestamp() * 1000)
-        await queue.put(Stored(metadata.sequence.stream, message.subject, message.data, stored_at_ms))
+        headers = message.headers or {}
+        await queue.put(Stored(metadata.sequence.stream, message.subject, message.data, stored_at_ms, headers))
 
     subscription = await jetstream_of(client).subscribe(
         subject, stream=stream, cb=take, ordered_consumer=True, config=config

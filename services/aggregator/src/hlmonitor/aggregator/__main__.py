@@ -8,6 +8,7 @@ from nats.aio.client import Client
 
 from hlmonitor.aggregator.io.host import Shared
 from hlmonitor.aggregator.io.ingest import IngestService
+from hlmonitor.aggregator.io.jetstream import JetStream
 from hlmonitor.aggregator.io.metadata import LoadedMarkets, MarketLoader
 from hlmonitor.aggregator.io.owner import Owner
 from hlmonitor.aggregator.io.publisher import Publisher
@@ -64,7 +65,8 @@ async def serve(service: Service[AggregatorSettings]) -> None:
     ):
         storage = StorageClient(channel, health.component("writer"), log, settings.instance)
         markets = LoadedMarkets(metrics)
-        publisher = Publisher(client, settings, metrics, log)
+        stream = JetStream(client, settings.signal_retention, log)
+        publisher = Publisher(stream, settings, metrics, log)
         owner = Owner(settings.instance, Shared(settings, storage, publisher, Sessions(), markets, metrics, log))
         totals = Totals()
         ingest_pb2_grpc.add_IngestServicer_to_server(IngestService(owner, metrics), server)
@@ -98,7 +100,7 @@ async def _run(service: Service[AggregatorSettings], parts: _Parts) -> None:
         tasks.create_task(parts.storage.run())
         tasks.create_task(parts.owner.run())
         await parts.loader.load()
-        await parts.publisher.ensure_stream()
+        await parts.publisher.stream.ensure()
         await parts.server.start()
         tasks.create_task(parts.loader.run(parts.client))
         tasks.create_task(parts.reporter.run())

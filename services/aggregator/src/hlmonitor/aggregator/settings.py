@@ -7,6 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from hlmonitor.aggregator.core.episodes import QUIET_S
 from hlmonitor.aggregator.core.partition import DEDUP_HORIZON_S
+from hlmonitor.aggregator.core.publishing import MAX_ROWS
 from hlmonitor.aggregator.core.triggers import Patience
 from hlmonitor.domain.sizes import MEDIUM_BELOW_PERCENT, SMALL_BELOW_PERCENT, SizeBounds
 from hlmonitor.runtime.settings import Duration, ServiceSettings
@@ -41,6 +42,9 @@ class AggregatorSettings(ServiceSettings):
         description="below this percent it is Medium, else Large; above `HLMON_SMALL_BELOW`",
     )
     publish_concurrency: int = Field(128, ge=1, description="wallets whose signals are published at the same time")
+    unpublished_signals: int = Field(
+        MAX_ROWS, ge=1, description="while NATS is away, so many signals wait in memory; more wait in SQL"
+    )
     signal_retention: Duration = Field(7 * 86400.0, description="how long the stream HL_SIGNALS keeps messages")
     rest_after: Duration = Field(8 * 86400.0, description="how long fills are stored: as the cleaner is told")
     dedup_horizon: Duration = Field(

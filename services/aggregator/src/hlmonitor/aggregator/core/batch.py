@@ -57,6 +57,7 @@ class Outbox:
     _cache: dict[str, storage_pb2.PositionCacheRow] = field(default_factory=dict)
     _published: list[storage_pb2.PublishedMark] = field(default_factory=list)
     _removed: dict[str, None] = field(default_factory=dict)
+    _rewound: list[storage_pb2.Rewind] = field(default_factory=list)
     _lazy_since_s: float | None = None
 
     @property
@@ -145,6 +146,11 @@ class Outbox:
         self._published.append(mark)
         self._be_lazy(now_s)
 
+    def rewound(self, rows: list[storage_pb2.Rewind]) -> int:
+        """The stream lost what these say; returns the batch whose commit makes SQL know it."""
+        self._rewound += rows
+        return self.needs_batch
+
     def freeze(self, now_s: float, *, force: bool = False) -> FrozenBatch | None:
         """The next batch to send, if none is in flight and there is something to say (or lazy rows waited enough)."""
         waited = self._lazy_since_s is not None and (force or now_s - self._lazy_since_s >= LAZY_S)
@@ -169,7 +175,7 @@ class Outbox:
 
     @property
     def _is_urgent(self) -> bool:
-        work = (self._units, self._watermarks, self._gaps, self._late, self._removed, self._enriched)
+        work = (self._units, self._watermarks, self._gaps, self._late, self._removed, self._enriched, self._rewound)
         return any(work)
 
     @property
@@ -193,11 +199,13 @@ class Outbox:
             enriched=self._enriched.values(),
             published=self._published,
             removed=self._removed,
+            rewound=self._rewound,
         )
 
     def _clear(self) -> None:
         self._units, self._watermarks, self._enriched = {}, {}, {}
         self._gaps, self._late, self._cache, self._published, self._removed = [], {}, {}, [], {}
+        self._rewound = []
         self._lazy_since_s = None
 
 

@@ -7,7 +7,7 @@ from hlmonitor.aggregator.core.convert import status_of
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.packed import order_ids_of, pairs_of
 from hlmonitor.aggregator.core.partition import Partition
-from hlmonitor.aggregator.core.publishing import PublishQueue
+from hlmonitor.aggregator.core.publishing import PublishQueue, Room
 from hlmonitor.aggregator.core.wallet import OpenGap, Wallet
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.decimals import parse_amount
@@ -28,6 +28,7 @@ class Restorer:
 
     partition: Partition
     now: Now
+    room: Room = field(default_factory=Room)
     queues: dict[Address, PublishQueue] = field(default_factory=dict)
     fills: int = 0
 
@@ -87,7 +88,7 @@ class Restorer:
         order.order_time_ms = status.order_time_ms
 
     def _queue(self, address: str) -> PublishQueue:
-        return self.queues.setdefault(Address(address), PublishQueue())
+        return self.queues.setdefault(Address(address), PublishQueue(self.room))
 
     def _unpublished(self, row: storage_pb2.SignalRow) -> None:
         self._queue(row.address).add(row)
@@ -127,5 +128,5 @@ class Restorer:
     def _counter(self, counter: storage_pb2.AddressCounter) -> None:
         self.partition.wallet(Address(counter.address)).next_number = counter.next_number
         queue = self._queue(counter.address)
-        queue.next_number = counter.published_number + 1
-        queue.last_seq = counter.published_seq
+        queue.goes_on(counter.published_number, counter.published_seq, counter.published_id)
+        queue.end = counter.next_number

@@ -10,7 +10,6 @@ from itertools import groupby
 from typing import TypeVar
 
 import grpc
-import msgspec
 
 from hlmonitor.aggregator.core.batch import Outbox
 from hlmonitor.aggregator.core.convert import FieldError
@@ -18,10 +17,11 @@ from hlmonitor.aggregator.core.memory import Budget, Memory
 from hlmonitor.aggregator.core.metadata import Markets
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.partition import Partition
-from hlmonitor.aggregator.core.publishing import PublishQueue
+from hlmonitor.aggregator.core.publishing import PublishQueue, Room
 from hlmonitor.aggregator.core.restore import Restorer
 from hlmonitor.aggregator.io.intake import Intake
-from hlmonitor.aggregator.io.publisher import Published, Publisher
+from hlmonitor.aggregator.io.outgoing import Outgoing
+from hlmonitor.aggregator.io.publisher import Publisher
 from hlmonitor.aggregator.io.sessions import Session, Sessions
 from hlmonitor.aggregator.io.storage import RETRY_S, StaleEpochError, StorageClient
 from hlmonitor.aggregator.settings import AggregatorSettings
@@ -57,7 +57,12 @@ class Shared:
     markets: Markets
     metrics: Metrics
     log: Log
+    clock: Callable[[], Now] = clock
     memory: Budget = field(default_factory=Budget)
+    room: Room = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.room = Room(self.settings.unpublished_signals)
 
 
 @dataclass(slots=True)
@@ -74,12 +79,11 @@ class PartitionHost:
     intake: Intake = field(init=False)
     _tasks: asyncio.TaskGroup | None = None
     _asking: asyncio.Task[None] | None = None
-    _queues: dict[Address, PublishQueue] = field(default_factory=dict)
-    _publishing: dict[Address, asyncio.Task[None]] = field(default_factory=dict)
+    _outgoing: Outgoing | None = None
     _kick: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self.intake = Intake(self.number, self.shared.sessions, self.shared.log)
+        self.intake = Intake(self.number, self.shared.sessions, self.shared.log, self.shared.clock)
 
     @property
     def is_overloaded(self) -> bool:
@@ -89,7 +93,12 @@ class PartitionHost:
     @property
     def unpublished(self) -> int:
         """Signals that are committed and not confirmed by the stream."""
-        return sum(len(queue) for queue in self._queues.values())
+        return self._outgoing.unpublished if self._outgoing else 0
+
+    @property
+    def unpublished_in_sql(self) -> int:
+        """Those of them that memory has no room for."""
+        return self._outgoing.unpublished_in_sql if self._outgoing else 0
 
     @property
     def open_orders(self) -> int:
@@ -123,7 +132,7 @@ class PartitionHost:
         """The watch list has changed."""
         self.entries = entries
         if self.partition:
-            self.partition.watch(entries, clock())
+            self.partition.watch(entries, self.shared.clock())
             self._kick.set()
 
     def take(self, session: Session, event: events_pb2.Event) -> None:
@@ -150,25 +159,34 @@ class PartitionHost:
         self.partition = None
         self.epoch = await self.shared.storage.acquire(self.number)
         self.state = "loading"
-        partition, self._queues = await self._load()
+        partition, queues = await self._load()
         self.partition = partition
         self.state = "ready"
         self.shared.log.debug("partition_ready", partition=self.number, epoch=self.epoch)
         try:
             async with asyncio.TaskGroup() as self._tasks:
-                await self._commit_loop(self._tasks, partition)
-                # What SQL is asked for was not taken in: it is the next owner's.
-                for task in (*self._publishing.values(), *((self._asking,) if self._asking else ())):
-                    task.cancel()
+                self._outgoing = self._out(partition, queues, self._tasks)
+                await self._commit_loop(partition, self._outgoing)
+                self._outgoing.stop()
+                if self._asking:
+                    # What SQL is asked for was not taken in: it is the next owner's.
+                    self._asking.cancel()
         except* StaleEpochError as errors:
             raise StaleEpochError from errors
         except* ReloadError as errors:
             raise ReloadError(str(errors.exceptions[0])) from errors
         finally:
-            self.partition, self._tasks, self._asking = None, None, None
+            self.partition, self._tasks, self._asking, self._outgoing = None, None, None, None
             partition.memory.close()
+            for queue in queues.values():
+                queue.close()
             self.intake.disown()
-            self._publishing.clear()
+
+    def _out(self, partition: Partition, queues: dict[Address, PublishQueue], tasks: asyncio.TaskGroup) -> Outgoing:
+        shared = self.shared
+        return Outgoing(
+            partition.outbox, queues, shared.room, shared.publisher, shared.storage, tasks, shared.clock, self._kick.set
+        )
 
     async def _load(self) -> tuple[Partition, dict[Address, PublishQueue]]:
         while True:
@@ -183,20 +201,22 @@ class PartitionHost:
                 Memory(self.shared.memory),
                 sizes=settings.size_bounds,
             )
-            now = clock()
+            now = self.shared.clock()
             partition.watch(self.entries, now)
-            restorer = Restorer(partition, now)
+            restorer = Restorer(partition, now, self.shared.room)
             try:
                 async for item in self.shared.storage.load(self.number, self.epoch):
                     self._take_stored(restorer.take, item)
             except BaseException as error:
                 # What was loaded so far is dropped, and its share of the memory with it.
                 partition.memory.close()
+                for queue in restorer.queues.values():
+                    queue.close()
                 if not isinstance(error, grpc.aio.AioRpcError):
                     raise
                 await asyncio.sleep(RETRY_S)
                 continue
-            partition.watch(self.entries, clock())
+            partition.watch(self.entries, self.shared.clock())
             restorer.finish()
             return partition, restorer.queues
 
@@ -207,20 +227,21 @@ class PartitionHost:
             # Somebody changed the row by hand: the rest of the partition must go on.
             self.shared.log.error("stored_row_unreadable", partition=self.number, reason=str(error))  # noqa: TRY400
 
-    async def _commit_loop(self, tasks: asyncio.TaskGroup, partition: Partition) -> None:
+    async def _commit_loop(self, partition: Partition, outgoing: Outgoing) -> None:
         self._kick.set()
         while True:
             await self._kick.wait()
             self._kick.clear()
             self._flow()
             self._forward_requests(partition)
-            while batch := partition.outbox.freeze(time.monotonic(), force=self.releasing):
+            while batch := partition.outbox.freeze(self.shared.clock().mono_s, force=self.releasing):
                 reply = await self.shared.storage.commit(batch.message)
-                self._committed(partition, reply)
-                self._publish_all(tasks, partition)
+                outgoing.add(self._committed(partition, reply))
+                outgoing.flow()
                 self.intake.acknowledge(partition)
                 self._flow()
             self.intake.acknowledge(partition)
+            outgoing.flow()
             if self.releasing and self.state != "draining":
                 self.state = "draining"
                 await self._wait_published()
@@ -229,7 +250,7 @@ class PartitionHost:
             elif self.releasing and partition.outbox.is_idle:
                 return
 
-    def _committed(self, partition: Partition, reply: storage_pb2.CommitReply) -> None:
+    def _committed(self, partition: Partition, reply: storage_pb2.CommitReply) -> list[storage_pb2.SignalRow]:
         if reply.HasField("refused"):
             refused = reply.refused
             if refused.reason == storage_pb2.Refused.REASON_STALE_EPOCH:
@@ -237,8 +258,7 @@ class PartitionHost:
             raise ReloadError(f"batch {reply.number} was refused: {refused.field} {refused.detail}")
         for letter in reply.done.dead_letters:
             self.shared.log.error("order_dead_lettered", order_id=letter.order_id.hex(), reason=letter.reason)
-        for row in partition.outbox.done(reply.number, list(reply.done.dead_letters)):
-            self._queues.setdefault(Address(row.address), PublishQueue()).add(row)
+        return partition.outbox.done(reply.number, list(reply.done.dead_letters))
 
     async def _wait_published(self) -> None:
         """Give the publishes of a partition that is let go a little time; its next owner sends the rest."""
@@ -247,29 +267,6 @@ class PartitionHost:
                 while self.unpublished:
                     self._kick.clear()
                     await self._kick.wait()
-
-    def _publish_all(self, tasks: asyncio.TaskGroup, partition: Partition) -> None:
-        for address, queue in self._queues.items():
-            if address not in self._publishing and queue.head():
-                self._publishing[address] = tasks.create_task(self._publish(partition, address, queue))
-
-    async def _publish(self, partition: Partition, address: Address, queue: PublishQueue) -> None:
-        try:
-            while published := await self.shared.publisher.publish_next(address, queue):
-                mark = storage_pb2.PublishedMark(signal_id=published.row.signal_id, published_seq=published.seq)
-                partition.outbox.published(mark, time.monotonic())
-                self._observe(published)
-                await self.shared.publisher.publish_legacy(published)
-                self._kick.set()
-        finally:
-            self._publishing.pop(address, None)
-
-    def _observe(self, published: Published) -> None:
-        metrics = self.shared.metrics
-        metrics.signals_published_total.labels(published.row.side, published.row.symbol).inc()
-        stamps = msgspec.json.decode(published.row.payload, type=_Stamps)
-        if published.by_us and stamps.received_at_ms:
-            metrics.signal_latency_seconds.observe(max(0, clock().wall_ms - stamps.received_at_ms) / 1000)
 
     def _forward_requests(self, partition: Partition) -> None:
         for request in partition.take_requests():
@@ -280,7 +277,7 @@ class PartitionHost:
         """Let events in; ask SQL when the next one needs that, one question at a time."""
         if self.partition is None or self._tasks is None or self._asking:
             return
-        question = self.intake.flow(self.partition, clock())
+        question = self.intake.flow(self.partition, self.shared.clock())
         if question is not None:
             self._asking = self._tasks.create_task(self._ask(self.partition, question))
 
@@ -290,7 +287,7 @@ class PartitionHost:
         for _, rows in groupby(sorted(answer.resting_fills, key=_order_of), _order_of):
             # An order comes back as a whole; between two of them others may run.
             for row in rows:
-                self._take_stored(partial(partition.wake, now=clock()), row)
+                self._take_stored(partial(partition.wake, now=self.shared.clock()), row)
             await asyncio.sleep(0)
         self._asking = None
         self._flow()
@@ -299,7 +296,3 @@ class PartitionHost:
 
 def _order_of(row: storage_pb2.FillRow) -> bytes:
     return row.order_id
-
-
-class _Stamps(msgspec.Struct):
-    received_at_ms: int = 0

@@ -4,8 +4,8 @@ Events wait here while the partition is loaded, while our copy of the watch list
 while SQL is asked whether an old row is new. What waits is bounded by the gateways' windows: it is not acknowledged.
 """
 
-import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -44,6 +44,7 @@ class Intake:
     partition_number: int
     sessions: Sessions
     log: Log
+    clock: Callable[[], Now]
     _waiting: deque[_Waiting] = field(default_factory=deque)
     _ledgers: dict[Session, AckLedger] = field(default_factory=dict)
 
@@ -57,7 +58,7 @@ class Intake:
         except FieldError as error:
             self.log.warning("event_rejected", field=error.field, reason=str(error))
             return
-        self._waiting.append(_Waiting(session, event, address, value, time.monotonic()))
+        self._waiting.append(_Waiting(session, event, address, value, self.clock().mono_s))
 
     def flow(self, partition: Partition, now: Now) -> storage_pb2.LookupRequest | None:
         """Let events into the partition as far as may be; returns what SQL must be asked before the next one may."""

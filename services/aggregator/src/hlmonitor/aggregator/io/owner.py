@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hlmonitor.aggregator.io.host import PartitionHost, Shared, clock
+from hlmonitor.aggregator.io.host import PartitionHost, Shared
 from hlmonitor.aggregator.io.sessions import Session
 from hlmonitor.aggregator.io.storage import StaleEpochError
 from hlmonitor.domain.addresses import Address
@@ -87,7 +87,7 @@ class Owner:
 
     def _reconcile(self, tasks: asyncio.TaskGroup) -> None:
         wanted = frozenset() if self._stopping else self._wanted
-        now_s = clock().mono_s
+        now_s = self.shared.clock().mono_s
         for number in wanted - self.hosts.keys():
             if now_s >= self._not_before.get(number, 0.0):
                 host = PartitionHost(number, self.shared, self._entries.get(number, {}))
@@ -107,7 +107,9 @@ class Owner:
             # Both of us think that we own it: wait for a fresh view before trying again, longer each time, or we
             # would take turns for ever.
             losses = self._losses[host.number] = self._losses.get(host.number, 0) + 1
-            self._not_before[host.number] = clock().mono_s + min(2 * HEARTBEAT_S * 2 ** (losses - 1), MAX_WAIT_S)
+            self._not_before[host.number] = self.shared.clock().mono_s + min(
+                2 * HEARTBEAT_S * 2 ** (losses - 1), MAX_WAIT_S
+            )
             self.shared.log.warning("partition_lost", partition=host.number, epoch=host.epoch)
         finally:
             host.intake.disown()
@@ -119,7 +121,7 @@ class Owner:
     async def _tick(self) -> None:
         swept_s = 0.0
         while True:
-            now = clock()
+            now = self.shared.clock()
             for host in self.hosts.values():
                 host.tick(now)
             if now.mono_s - swept_s >= SWEEP_S:
@@ -128,7 +130,7 @@ class Owner:
             await asyncio.sleep(TICK_S)
 
     def _sweep(self) -> None:
-        now = clock()
+        now = self.shared.clock()
         for host in self.hosts.values():
             host.sweep(now)
         if self._not_before:

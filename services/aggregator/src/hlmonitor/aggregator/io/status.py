@@ -45,6 +45,7 @@ class StatusReporter:
         metrics.partitions_owned.set(len(hosts))
         metrics.order_aggregation_active.set(sum(host.open_orders for host in hosts))
         metrics.signals_unpublished.set(sum(host.unpublished for host in hosts))
+        metrics.signals_unpublished_in_sql.set(sum(host.unpublished_in_sql for host in hosts))
         metrics.message_queue_size.set(sum(len(host.intake) for host in self.owner.hosts.values()))
         metrics.positions_total.set(
             sum(

@@ -88,6 +88,22 @@ class StorageClient:
                 self._failed("lookup_failed", error)
             await asyncio.sleep(RETRY_S)
 
+    async def read_signals(self, request: storage_pb2.ReadSignalsRequest) -> list[storage_pb2.SignalRow]:
+        """A wallet's signals from a number on. Tried until the writer answers.
+
+        Raises:
+            StaleEpochError: somebody else has become the partition's owner.
+        """
+        stub = storage_pb2_grpc.StorageStub(self.channel)
+        while True:
+            try:
+                return list((await stub.ReadSignals(request, timeout=CALL_TIMEOUT_S)).signals)
+            except grpc.aio.AioRpcError as error:
+                if error.code() is grpc.StatusCode.FAILED_PRECONDITION:
+                    raise StaleEpochError from error
+                self._failed("read_signals_failed", error)
+            await asyncio.sleep(RETRY_S)
+
     async def commit(self, message: storage_pb2.CommitBatch) -> storage_pb2.CommitReply:
         """Send a batch until it is answered, over as many streams as that takes.
 
