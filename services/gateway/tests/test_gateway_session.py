@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from hlmonitor.domain.addresses import Address
-from hlmonitor.gateway.core.session import FEEDS, Session, SessionLimits, subscriptions_of
+from hlmonitor.gateway.core.session import FEEDS, Catchup, Session, SessionLimits, subscriptions_of
 from hlmonitor.gateway.core.window import Window
 from hlmonitor.v1 import events_pb2 as pb
 from hlmonitor.v1 import ingest_pb2
@@ -331,7 +331,39 @@ def test_a_new_aggregator_is_told_what_was_forwarded_without_reading_it_again() 
     assert wallet.kinds() == ["opened"]
     assert wallet.resume(watermark_ms=60, oids=[7]) is None
     told = wallet.told()[0].caught_up
-    assert (told.from_ms, told.through_ms) == (60, 90)
+    # That the stream showed nothing else until 90 is no proof, so the watermark stays.
+    assert (told.from_ms, told.through_ms) == (60, 60)
+
+
+def test_a_gap_that_a_new_aggregator_knows_of_is_read_though_the_stream_never_broke() -> None:
+    wallet = Wallet()
+    wallet.open(fill(40))
+    wallet.resume(watermark_ms=50)
+    wallet.session.reopen(1, 1000)
+    work = wallet.resume(watermark_ms=60, gap_ms=55)
+    assert isinstance(work, Catchup)
+    assert (work.reads_rows, work.from_ms) == (True, 55)
+
+
+def test_what_rest_has_shown_is_proven_to_the_next_aggregator() -> None:
+    wallet = Wallet()
+    wallet.open(fill(40))
+    wallet.resume(watermark_ms=50)
+    wallet.session.covered(FILLS, 50, 95, 1000)
+    wallet.told()
+    wallet.session.reopen(1, 1000)
+    assert wallet.resume(watermark_ms=60) is None
+    told = next(event.caught_up for event in wallet.told() if event.HasField("caught_up"))
+    assert (told.from_ms, told.through_ms) == (60, 95)
+
+
+def test_ends_of_orders_are_looked_for_since_the_wallet_was_taken_up_until_they_were_heard() -> None:
+    wallet = Wallet()
+    wallet.open(fill(40))
+    wallet.resume(watermark_ms=50)
+    assert wallet.session.ends_heard_through_ms(80) == 50
+    wallet.session.heard_ends(70)
+    assert wallet.session.ends_heard_through_ms(80) == 70
 
 
 def test_a_new_aggregator_that_knows_less_than_was_covered_has_it_read() -> None:

@@ -68,12 +68,16 @@ class Metrics:
     venue_reconnects_total: Counter = field(init=False)
     venue_gaps_total: Counter = field(init=False)
     wallets_uncovered: Gauge = field(init=False)
+    backfill_pages_total: Counter = field(init=False)
+    backfill_rows_total: Counter = field(init=False)
+    backfills_pending: Gauge = field(init=False)
     acknowledgement_lag_seconds: Gauge = field(init=False)
     events_sent_total: Counter = field(init=False)
     # Ours: aggregator.
     partitions_owned: Gauge = field(init=False)
     dir_mismatch_total: Counter = field(init=False)
     continuity_breaks_total: Counter = field(init=False)
+    position_differences_total: Counter = field(init=False)
     balance_breaks_total: Counter = field(init=False)
     signal_latency_seconds: Histogram = field(init=False)
     signals_unpublished: Gauge = field(init=False)
@@ -133,9 +137,15 @@ COUNTERS = (
     MetricDef("frames_rejected_total", "Frames that could not be used, by reason (gateway).", ("reason",)),
     MetricDef("venue_reconnects_total", "Connections opened again, by cause (gateway).", ("cause",)),
     MetricDef("venue_gaps_total", "Stretches of a feed that were not vouched for, by reason (gateway).", ("reason",)),
+    MetricDef("backfill_pages_total", "Pages read over REST, by kind: catch_up, asked, routine (gateway).", ("kind",)),
+    MetricDef("backfill_rows_total", "Rows read over REST, by kind: catch_up, asked, routine (gateway).", ("kind",)),
     MetricDef("events_sent_total", "Events handed to aggregators, repeats included (gateway)."),
     MetricDef("dir_mismatch_total", "Fills whose dir contradicts position, side and size (aggregator)."),
     MetricDef("continuity_breaks_total", "Fills whose start position is not where the last one ended (aggregator)."),
+    MetricDef(
+        "position_differences_total",
+        "Positions that the venue told for seconds and that are not where our fills led (aggregator).",
+    ),
     MetricDef(
         "balance_breaks_total",
         "Spot fills whose balance is not where the last one left it, by what came of it: explained, read_again"
@@ -163,6 +173,7 @@ GAUGES = (
         "Entries waiting: un-acked events (gateway), events (aggregator), batches (writer).",
     ),
     MetricDef("wallets_uncovered", "Watched wallets that no gateway has room for (gateway)."),
+    MetricDef("backfills_pending", "REST work of wallets that waits or is being done (gateway)."),
     MetricDef("acknowledgement_lag_seconds", "Age of the oldest event that is not durable yet (gateway)."),
     MetricDef("partitions_owned", "Partitions that this process owns and has loaded (aggregator)."),
     MetricDef("signals_unpublished", "Signals committed and not yet confirmed by the stream (aggregator)."),

@@ -9,6 +9,7 @@ from hlmonitor.aggregator.core.episodes import QUIET_S
 from hlmonitor.aggregator.core.partition import DEDUP_HORIZON_S
 from hlmonitor.aggregator.core.publishing import MAX_ROWS
 from hlmonitor.aggregator.core.triggers import Patience
+from hlmonitor.aggregator.core.vigil import ROUTINE_S
 from hlmonitor.domain.sizes import MEDIUM_BELOW_PERCENT, SMALL_BELOW_PERCENT, SizeBounds
 from hlmonitor.runtime.settings import Duration, ServiceSettings
 
@@ -31,6 +32,12 @@ class AggregatorSettings(ServiceSettings):
     status_grace: Duration = Field(10.0, description="how long an ended order waits for fills that are missing")
     episode_quiet: Duration = Field(
         QUIET_S, description="on the trades feed, fills so close to each other in one coin and side are one signal"
+    )
+    reconcile_every: Duration = Field(
+        ROUTINE_S,
+        validate_default=True,
+        gt=0,
+        description="how often a wallet's fills are read over REST though nothing is in doubt; busy wallets sooner",
     )
     remove_grace: Duration = Field(300.0, description="how long a wallet is still watched after its removal")
     small_below: Decimal = Field(

@@ -60,6 +60,9 @@ class GatewaySettings(ServiceSettings):
     )
     resume_timeout_s: Duration = Field(15.0, description="an unanswered Opened is told again after this")
     rest_lag_s: Duration = Field(2.0, description="how far REST may be behind the stream when it is read as complete")
+    routine_share: float = Field(
+        0.25, gt=0, le=1, description="part of the REST weight that routine looks at wallets may take"
+    )
     horizon_rows: int = Field(10_000, ge=1, description="most rows of a feed that the venue's REST can reach back")
 
     window_events: int = Field(20_000, ge=500, description="un-acknowledged events kept in all")

@@ -6,6 +6,7 @@ too: there a hole proves nothing, and is only a reason to look.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -111,6 +112,20 @@ class Continuity:
     def seed(self, coin: str, position: Decimal, time_ms: int) -> None:
         """The last position that is stored."""
         self._chains[coin] = _Chain(coin, position, time_ms, time_ms)
+
+    @property
+    def coins(self) -> Iterable[str]:
+        """The coins that have a chain."""
+        return self._chains.keys()
+
+    def is_settled(self, coin: str) -> bool:
+        """No fill of it waits for the one before."""
+        return coin not in self._unsettled
+
+    def end_at(self, coin: str) -> tuple[Decimal, int] | None:
+        """Where a chain has come to, and the venue time (ms) of the last fill in it; None while that is not known."""
+        chain = self._chains.get(coin)
+        return (chain.end, chain.time_ms) if chain and not chain.is_new else None
 
     def end_of(self, coin: str) -> Decimal | None:
         """Where a chain has come to, if there is one."""

@@ -8,20 +8,22 @@ from dataclasses import dataclass, field
 
 from hlmonitor.aggregator.core.accounts import Account
 from hlmonitor.aggregator.core.batch import Outbox
-from hlmonitor.aggregator.core.continuity import Break, Continuity
+from hlmonitor.aggregator.core.continuity import Continuity
 from hlmonitor.aggregator.core.convert import fill_input
 from hlmonitor.aggregator.core.coverage import Coverage
 from hlmonitor.aggregator.core.decider import Decider
+from hlmonitor.aggregator.core.doubts import FILL_FEEDS, Doubts
 from hlmonitor.aggregator.core.inputs import FillInput, StatusInput
 from hlmonitor.aggregator.core.memory import Memory
 from hlmonitor.aggregator.core.metadata import Markets
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.orders import OrderState, hold
 from hlmonitor.aggregator.core.recall import Question, Recall
-from hlmonitor.aggregator.core.requests import BackfillRequest, Request, ResumeRequest
+from hlmonitor.aggregator.core.requests import Request, ResumeRequest
 from hlmonitor.aggregator.core.tally import Tally
 from hlmonitor.aggregator.core.trades import belongs_to_episode, enrich, place, restored_order
 from hlmonitor.aggregator.core.triggers import Patience
+from hlmonitor.aggregator.core.vigil import ROUTINE_S, Vigil
 from hlmonitor.aggregator.core.wallet import Wallet
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.decimals import AmountError
@@ -31,11 +33,8 @@ from hlmonitor.domain.sizes import SizeBounds
 from hlmonitor.domain.watch import WatchEntry
 from hlmonitor.v1 import events_pb2, storage_pb2
 
-FILL_FEEDS = (events_pb2.FEED_USER_FILLS, events_pb2.FEED_USER_TWAP_SLICE_FILLS)
 CACHE_S = 2.0
 """A wallet's position cache row is written at most this often."""
-REREAD_S = 60.0
-"""For balances that do not chain, a wallet's fills are read again at most this often: many transfers cost no more."""
 MAX_SYSTEM_OIDS = 1_000
 DEDUP_HORIZON_S = 6 * 86_400.0
 """A fill older than this is stored and never told: SQL or the stream may have forgotten what was told of it."""
@@ -58,18 +57,21 @@ class Partition:
     patience: Patience = field(default_factory=Patience)
     remove_grace_s: float = 300.0
     dedup_horizon_s: float = DEDUP_HORIZON_S
+    routine_s: float = ROUTINE_S
     memory: Memory = field(default_factory=Memory)
     sizes: SizeBounds = field(default_factory=SizeBounds)
     wallets: dict[Address, Wallet] = field(default_factory=dict)
     decider: Decider = field(init=False)
     recall: Recall = field(init=False)
     coverage: Coverage = field(init=False)
+    doubts: Doubts = field(init=False)
 
     def __post_init__(self) -> None:
         """Give the parts the same memory and outbox."""
         self.decider = Decider(self.outbox, self.memory, self.markets, self.patience, self.sizes)
         self.recall = Recall(self.memory, self.outbox, self.decider.resting)
         self.coverage = Coverage(self.outbox)
+        self.doubts = Doubts(self.decider, self.coverage, self.routine_s)
 
     def wallet(self, address: Address) -> Wallet:
         """The wallet's state, made when it is spoken of for the first time."""
@@ -90,7 +92,7 @@ class Partition:
             before, wallet.entry = wallet.entry, entry
             if before and entry.signals_from_ms < before.signals_from_ms:
                 # What lies between was never asked for.
-                self._lost_sight(wallet, entry.signals_from_ms, "signals start earlier now", now)
+                self.doubts.lost_sight(wallet, entry.signals_from_ms, "signals start earlier now", now)
             if before and before.order_timeout_s != entry.order_timeout_s:
                 for order in list(wallet.orders.values()):
                     self.decider.decide(wallet, order, now)
@@ -130,6 +132,7 @@ class Partition:
         held = hold(heard, received_at_ms, uncounted=uncounted)
         self.recall.fill_taken_in(identity, digest)
         self._count(fill, tuple(part.leg for part in held.parts), uncounted=uncounted)
+        wallet.vigil.fills += 1
         if not uncounted and order.ref.kind is not Kind.EPISODE:
             self._link(wallet, fill, now)
         order.add(held, now.mono_s)
@@ -202,14 +205,15 @@ class Partition:
     def snapshot(self, snapshot: events_pb2.AccountSnapshot, received_at_ms: int) -> None:
         """Replace what is known of a wallet's account."""
         parts = [name for name in ("perps", "spot") if snapshot.HasField(name)]
-        tally = self.decider.tally
+        tally, wallet = self.decider.tally, self.wallet(Address(snapshot.address))
         try:
-            self.wallet(Address(snapshot.address)).account.replace(snapshot, received_at_ms)
+            wallet.account.replace(snapshot, received_at_ms)
         except AmountError:
             tally.snapshot_errors.update(parts)
             return
         for dex in snapshot.perps.dexes:
-            self.wallet(Address(snapshot.address)).tracked.told(dex)
+            wallet.tracked.told(dex)
+            wallet.vigil.told(dex)
         tally.snapshots.update(parts)
 
     def gap(self, gap: events_pb2.Gap, now: Now) -> None:
@@ -224,17 +228,20 @@ class Partition:
         if gap.HasField("to_ms"):
             self.coverage.give_up(wallet, gap)
         else:
+            wallet.vigil.lost()
             self.coverage.lost(wallet, gap, now)
 
     def caught_up(self, caught_up: events_pb2.CaughtUp) -> None:
         """Everything of the feed in the range came before this event: the watermark moves, a covered gap closes."""
         wallet = self.wallet(Address(caught_up.address))
         wallet.is_by_trades |= caught_up.feed == events_pb2.FEED_TRADES
+        wallet.vigil.caught_up(caught_up.feed)
         self.coverage.covered(wallet, caught_up)
 
     def opened(self, address: Address) -> None:
         """A gateway has a wallet's subscriptions: tell it where to take each feed up."""
         wallet = self.wallet(address)
+        wallet.vigil.opened(FILL_FEEDS)
         for feed in (*FILL_FEEDS, events_pb2.FEED_TRADES) if wallet.is_by_trades else FILL_FEEDS:
             gap, watermark_ms = wallet.gaps.get(feed), wallet.resume_from_ms(feed)
             self.decider.requests.append(
@@ -260,12 +267,7 @@ class Partition:
         """Let removals take effect and position caches be written; looks at every wallet, so not at every tick."""
         for wallet in self.wallets.values():
             self._sweep_wallet(wallet, now)
-            for found in wallet.positions.breaks(now.mono_s):
-                self.decider.tally.breaks += 1
-                self._lost_sight(wallet, found.from_ms, found.reason, now)
-            for found in wallet.balances.breaks(now.mono_s):
-                self._check_balance(wallet, found)
-            self._read_again(wallet, now)
+            self.doubts.look(wallet, now)
 
     def take_requests(self) -> list[Request]:
         """What to ask of gateways since the last call."""
@@ -295,6 +297,7 @@ class Partition:
         # The counter lives on: a wallet that comes back goes on with the next number.
         wallet.entry, wallet.account = None, Account(wallet.address)
         wallet.positions, wallet.balances, wallet.reread_from_ms = Continuity(), Continuity(), None
+        wallet.vigil = Vigil()
 
     def _revive_or_open(self, wallet: Wallet, ref: OrderRef, identity: OrderId, now: Now) -> OrderState:
         order = OrderState(ref, identity)
@@ -328,29 +331,6 @@ class Partition:
             if not wallet.is_by_trades:
                 # Trades that lead from one of its rows to the next say nothing of where they began.
                 wallet.positions.add_position(fill, now.mono_s)
-
-    def _check_balance(self, wallet: Wallet, found: Break) -> None:
-        """A balance changed between two fills, by a transfer or by a fill that was missed.
-
-        When the venue's balance is where our fills led to, nothing was missed after them; else fills are read again. It
-        is no gap: that there was a fill at all is not proven.
-        """
-        explained = wallet.account.balance_of(found.coin) == wallet.balances.end_of(found.coin)
-        self.decider.tally.balance_breaks["explained" if explained else "read_again"] += 1
-        if not explained:
-            wallet.reread_from_ms = min(found.from_ms, wallet.reread_from_ms or found.from_ms)
-
-    def _read_again(self, wallet: Wallet, now: Now) -> None:
-        from_ms = wallet.reread_from_ms
-        if from_ms is not None and now.mono_s - wallet.reread_at_s >= REREAD_S:
-            wallet.reread_from_ms, wallet.reread_at_s = None, now.mono_s
-            self.decider.requests.append(BackfillRequest(wallet.address, events_pb2.FEED_USER_FILLS, from_ms, ()))
-
-    def _lost_sight(self, wallet: Wallet, from_ms: int, reason: str, now: Now) -> None:
-        """Something was missed from then on, and nobody can say by which feed: both are read again."""
-        for feed in FILL_FEEDS:
-            self.gap(events_pb2.Gap(address=wallet.address, feed=feed, from_ms=from_ms, reason=reason), now)
-            self.decider.requests.append(BackfillRequest(wallet.address, feed, from_ms, ()))
 
     def _count(self, fill: Fill, legs: tuple[Leg, ...], *, uncounted: bool) -> None:
         tally = self.decider.tally

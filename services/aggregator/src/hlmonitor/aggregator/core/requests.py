@@ -25,6 +25,8 @@ class BackfillRequest:
     feed: int
     from_ms: int
     oids: tuple[int, ...]
+    routine: bool = False
+    """Nothing is known to be missing, and nobody waits."""
 
 
 Request = ResumeRequest | BackfillRequest

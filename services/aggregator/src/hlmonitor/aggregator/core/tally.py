@@ -15,6 +15,8 @@ class Tally:
     dir_mismatches: int = 0
     breaks: int = 0
     """Holes in the chains of positions."""
+    position_differences: int = 0
+    """Positions that the venue told and that our fills did not lead to."""
     balance_breaks: Counter[str] = field(default_factory=Counter)
     """Holes in the chains of spot balances, by what came of them."""
     triggers: Counter[str] = field(default_factory=Counter)

@@ -9,6 +9,7 @@ from hlmonitor.aggregator.core.inputs import StatusInput
 from hlmonitor.aggregator.core.orders import OrderState
 from hlmonitor.aggregator.core.tracked import Tracked
 from hlmonitor.aggregator.core.triggers import Patience
+from hlmonitor.aggregator.core.vigil import Vigil
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.fills import Feed, Fill, FillDigest
 from hlmonitor.domain.orders import OrderId, OrderRef
@@ -51,6 +52,7 @@ class Wallet:
     """Its fills come by the `trades` feed, and by REST what that feed lacks."""
     episodes: Episodes = field(default_factory=Episodes)
     tracked: Tracked = field(default_factory=Tracked)
+    vigil: Vigil = field(default_factory=Vigil)
     cached_at_s: float = float("-inf")
     reread_from_ms: int | None = None
     """From where fills are to be read again because a balance does not chain."""

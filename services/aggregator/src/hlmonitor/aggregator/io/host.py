@@ -198,6 +198,7 @@ class PartitionHost:
                 settings.patience,
                 settings.remove_grace,
                 settings.dedup_horizon,
+                settings.reconcile_every,
                 Memory(self.shared.memory),
                 sizes=settings.size_bounds,
             )

@@ -72,7 +72,13 @@ def _reply(request: Request) -> ingest_pb2.BatchReply:
     feed = events_pb2.Feed.ValueType(request.feed)
     if isinstance(request, BackfillRequest):
         return ingest_pb2.BatchReply(
-            backfill=ingest_pb2.Backfill(address=request.address, feed=feed, from_ms=request.from_ms, oids=request.oids)
+            backfill=ingest_pb2.Backfill(
+                address=request.address,
+                feed=feed,
+                from_ms=request.from_ms,
+                oids=request.oids,
+                routine=request.routine,
+            )
         )
     return ingest_pb2.BatchReply(
         resume=ingest_pb2.Resume(

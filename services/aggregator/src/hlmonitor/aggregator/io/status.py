@@ -66,6 +66,7 @@ class StatusReporter:
         metrics.cache_miss_total.labels("dedup").inc(tally.fills - tally.duplicates)
         metrics.dir_mismatch_total.inc(tally.dir_mismatches)
         metrics.continuity_breaks_total.inc(tally.breaks)
+        metrics.position_differences_total.inc(tally.position_differences)
         for result, count in tally.balance_breaks.items():
             metrics.balance_breaks_total.labels(result).inc(count)
         for effect, count in tally.effects.items():

@@ -1,4 +1,9 @@
-"""Reading a stretch of a feed over REST, page by page, without losing a row at a page's edge."""
+"""Reading a stretch of a feed over REST, page by page, without losing a row at a page's edge.
+
+The venue shows at most so many of the latest rows, and a page at most so many from a time on. A page that lies wholly
+in one ms may have been cut off there, and nothing asks for the rest of that ms: the reading goes on behind it, and says
+so.
+"""
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
@@ -21,14 +26,20 @@ class Pager(Generic[Row]):
     rows_read: int = 0
     first_ms: int | None = None
     """Time of the oldest row that came."""
-    stalled_at_ms: int | None = None
-    """Set when a page lies wholly in one ms, so that the next cannot begin behind it."""
+    pages: int = 0
+    holes: list[int] = field(default_factory=list)
+    """Each ms of which rows may be missing, because it filled a page."""
     _done: bool = False
     _edge: set[Row] = field(default_factory=set)
+    _asked_from_ms: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Keep where the stretch begins: `start_ms` moves on."""
+        self._asked_from_ms = self.start_ms
 
     @property
     def next_start_ms(self) -> int | None:
-        """Where the next page begins, or None when all was read or reading cannot go on."""
+        """Where the next page begins, or None when all was read."""
         return None if self._done else self.start_ms
 
     def page(self, rows: Iterable[Row]) -> list[Row]:
@@ -41,19 +52,26 @@ class Pager(Generic[Row]):
         new = [row for row in ordered if row not in self._edge]
         if new and self.first_ms is None:
             self.first_ms = self.time_of(new[0])
+        self.pages += 1
         self.rows_read += len(new)
         if self._is_cut_within_one_ms(ordered):
-            self._done, self.stalled_at_ms = True, self.time_of(ordered[-1])
+            self._leave_behind(self.time_of(ordered[-1]))
         elif len(ordered) < SURELY_WHOLE_BELOW or not new:
             self._done = True
-        self._advance(ordered)
+        else:
+            self.start_ms = self.time_of(ordered[-1])
+            self._edge = {row for row in ordered if self.time_of(row) == self.start_ms}
         return new
+
+    def is_beyond(self, horizon_rows: int) -> bool:
+        """Whether the venue may have had older rows of the stretch than the first that came: it keeps only so many."""
+        return self.rows_read >= horizon_rows and self.first_ms is not None and self.first_ms > self._asked_from_ms
 
     def _is_cut_within_one_ms(self, ordered: list[Row]) -> bool:
         cut = len(ordered) in _PAGE_LIMITS or len(ordered) > max(_PAGE_LIMITS)
         return cut and self.time_of(ordered[0]) == self.time_of(ordered[-1])
 
-    def _advance(self, ordered: list[Row]) -> None:
-        if ordered:
-            self.start_ms = self.time_of(ordered[-1])
-            self._edge = {row for row in ordered if self.time_of(row) == self.start_ms}
+    def _leave_behind(self, ms: int) -> None:
+        self.holes.append(ms)
+        self.start_ms, self._edge = ms + 1, set()
+        self._done = self.end_ms is not None and self.start_ms > self.end_ms

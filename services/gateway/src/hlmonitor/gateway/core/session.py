@@ -46,12 +46,16 @@ class Catchup:
     """How far the feed is known without reading rows."""
     generation: int | None
     """The opening that this belongs to: void when another one came. None: valid always."""
+    routine: bool = False
+    """Nothing is known to be missing, and nobody waits."""
 
 
 @dataclass(slots=True)
 class _Feed:
     last_ms: int = 0
     """Everything before this was forwarded, as far as the stream showed."""
+    proven_ms: int = 0
+    """Everything before this was forwarded, as REST and snapshots show: the stream alone proves no calm."""
     snapshot: list[tuple[int, int]] | None = None
     """Time and oid of each row of the first snapshot after the opening."""
     covered_from_ms: int | None = None
@@ -89,6 +93,7 @@ class Session:
     _acknowledged_at: float | None = None
     _opened_at: float | None = None
     _keeping: bool = True
+    _ends_heard_ms: int | None = None
 
     def __post_init__(self) -> None:
         self._partition = partition_of(self.address)
@@ -104,6 +109,19 @@ class Session:
         return self._opened_at is not None and all(
             state.resumed and not state.gap_told for state in self._feeds.values()
         )
+
+    @property
+    def last_fill_ms(self) -> int:
+        """Venue time of the newest fill that was seen."""
+        return max(state.last_ms for state in self._feeds.values())
+
+    def ends_heard_through_ms(self, default_ms: int) -> int:
+        """Until when every order's end was told, if the venue's list of them was ever read; else the default."""
+        return default_ms if self._ends_heard_ms is None else self._ends_heard_ms
+
+    def heard_ends(self, through_ms: int) -> None:
+        """The list of orders that ended was read and forwarded."""
+        self._ends_heard_ms = through_ms
 
     @property
     def is_keeping(self) -> bool:
@@ -184,15 +202,17 @@ class Session:
         if state.resumed and from_ms >= state.resumed_from_ms:
             return None
         state.resumed, state.resumed_from_ms = True, from_ms
-        if state.covered_from_ms is not None and state.covered_from_ms <= from_ms:
+        if state.covered_from_ms is not None and state.covered_from_ms <= from_ms and not resume.gaps:
             # It was forwarded already: what is not durable of it stands before this answer in the window.
-            self.caught_up(resume.feed, from_ms, max(state.last_ms, from_ms), now_ms)
+            self.caught_up(resume.feed, from_ms, max(state.proven_ms, from_ms), now_ms)
             return None
+        if resume.feed == pb.FEED_USER_FILLS and self._ends_heard_ms is None:
+            self._ends_heard_ms = from_ms
         proven = state.snapshot is not None and any(time_ms < from_ms for time_ms, _ in state.snapshot)
         replayed = {oid for time_ms, oid in state.snapshot or () if time_ms >= from_ms}
+        through_ms = max([from_ms, *(time_ms for time_ms, _ in state.snapshot or ())])
         state.snapshot = None
         oids = _order_ids(replayed.union(resume.open_oids)) if resume.feed == pb.FEED_USER_FILLS else ()
-        through_ms = max(state.last_ms, from_ms)
         if proven and not oids:
             self.caught_up(resume.feed, from_ms, through_ms, now_ms)
             return None
@@ -216,12 +236,15 @@ class Session:
         state = self._feeds[feed]
         state.gap_told = False
         state.last_ms = max(state.last_ms, through_ms)
+        state.proven_ms = max(state.proven_ms, through_ms)
         state.covered_from_ms = from_ms if state.covered_from_ms is None else min(state.covered_from_ms, from_ms)
         self._tell_caught_up(feed, from_ms, through_ms, now_ms)
 
     def covered(self, feed: pb.Feed.ValueType, from_ms: int, through_ms: int, now_ms: int) -> None:
         """A stretch that was asked for was forwarded. Not told while the stream has a gap, which it would close."""
-        if self._feeds[feed].resumed and not self._feeds[feed].gap_told:
+        state = self._feeds[feed]
+        if state.resumed and not state.gap_told:
+            state.proven_ms = max(state.proven_ms, through_ms)
             self._tell_caught_up(feed, from_ms, through_ms, now_ms)
 
     def _tell_caught_up(self, feed: pb.Feed.ValueType, from_ms: int, through_ms: int, now_ms: int) -> None:

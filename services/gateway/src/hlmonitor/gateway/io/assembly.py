@@ -5,6 +5,7 @@ import uuid
 
 from hlmonitor.gateway.core.pool import Pool
 from hlmonitor.gateway.core.routing import Routes
+from hlmonitor.gateway.core.turns import Turns
 from hlmonitor.gateway.core.window import Window
 from hlmonitor.gateway.io.budgets import Budgets
 from hlmonitor.gateway.io.catchup import CatchupReader
@@ -12,6 +13,7 @@ from hlmonitor.gateway.io.frame_counter import FrameCounter
 from hlmonitor.gateway.io.ingest import Delivery
 from hlmonitor.gateway.io.notifier import Notifier
 from hlmonitor.gateway.io.supervisor import Supervisor
+from hlmonitor.gateway.io.turns import Gate
 from hlmonitor.gateway.io.wallet import VenueAccess
 from hlmonitor.gateway.settings import GatewaySettings
 from hlmonitor.runtime.service import Service
@@ -61,12 +63,13 @@ def _venue_access(supervisor: Supervisor, client: InfoClient, room: Notifier) ->
     service, settings = supervisor.service, supervisor.service.settings
     reader = CatchupReader(
         client,
+        Gate(Turns(_REST_TURNS), supervisor.budgets.rest, settings.routine_share),
         room,
         supervisor.added,
+        service.metrics,
         service.log,
         int(settings.rest_lag_s * 1000),
         settings.horizon_rows,
-        asyncio.Semaphore(_REST_TURNS),
     )
     return VenueAccess(
         endpoint=Endpoint(settings.venue_ws_url, settings.local_address, settings.open_timeout_s),

@@ -127,7 +127,7 @@ class Supervisor:
             return
         work = running.wallet.session.resume(resume, _now_ms())
         if work is not None:
-            running.wallet.request(work)
+            running.wallet.backlog.request(work)
         self.added()
 
     def backfill(self, backfill: ingest_pb2.Backfill) -> None:
@@ -138,8 +138,10 @@ class Supervisor:
         to_ms = backfill.to_ms if backfill.HasField("to_ms") else None
         reads_rows = backfill.feed != pb.FEED_UNSPECIFIED
         feed = backfill.feed if reads_rows else pb.FEED_USER_FILLS
-        work = Catchup(feed, backfill.from_ms, to_ms, tuple(backfill.oids), reads_rows, 0, generation=None)
-        running.wallet.request(work)
+        work = Catchup(
+            feed, backfill.from_ms, to_ms, tuple(backfill.oids), reads_rows, 0, None, routine=backfill.routine
+        )
+        running.wallet.backlog.request(work)
 
     async def tick_for_ever(self) -> None:
         """Do what only time makes due."""
@@ -229,7 +231,8 @@ class Supervisor:
             return
         settings = self.service.settings
         limits = SessionLimits(settings.ack_timeout_s, settings.resume_timeout_s)
-        wallet = Wallet(Session(address, self.window, limits), self.venue, number)
+        priority = self._entries[address].priority if self._entries else 0
+        wallet = Wallet(Session(address, self.window, limits), self.venue, number, priority=priority)
         self._wallets[address] = _Running(wallet, self.tasks.create_task(wallet.run(), name=f"wallet {address}"))
         self.service.log.info("wallet_started", address=address, connection=number)
 
@@ -282,6 +285,7 @@ class Supervisor:
                 "unacknowledged_events": self.window.held_of(address),
                 "refusal": running.wallet.refusal,
                 "lingers": running.lingers_until is not None,
+                "backfill": running.wallet.backlog.shown(),
             }
             for address, running in sorted(self._wallets.items())
         ]
@@ -295,6 +299,9 @@ class Supervisor:
         metrics.message_queue_size.set_function(lambda: self.window.statistics().events)
         metrics.acknowledgement_lag_seconds.set_function(self._acknowledgement_lag_s)
         metrics.wallets_uncovered.set_function(lambda: len(self._uncovered()))
+        metrics.backfills_pending.set_function(
+            lambda: sum(len(running.wallet.backlog) for running in self._wallets.values())
+        )
 
     def add_status(self) -> None:
         """Show wallets, connections, windows and streams in `/status`."""

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hlmonitor.gateway.core.session import Catchup, Session, subscriptions_of
+from hlmonitor.gateway.core.session import Session, subscriptions_of
+from hlmonitor.gateway.io.backlog import Backlog
 from hlmonitor.gateway.io.catchup import CatchupReader
 from hlmonitor.gateway.io.frame_counter import FrameCounter
 from hlmonitor.runtime.logs import Log
@@ -25,7 +26,6 @@ from hlmonitor.venue.core.protocol import (
 from hlmonitor.venue.io.websocket import Ended, Endpoint, run_connection
 
 _WAIT_SLICE_S = 0.25
-_REQUESTS = 32
 
 
 @dataclass(slots=True)
@@ -59,21 +59,19 @@ class Wallet:
     is_connected: bool = False
     refusal: str | None = None
     """Why the venue does not serve the wallet, while it does not."""
-    _requests: asyncio.Queue[Catchup] = field(default_factory=lambda: asyncio.Queue(_REQUESTS))
+    priority: int = 0
+    """The watch list's: higher is served first."""
+    backlog: Backlog = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Give the REST work the same session."""
+        self.backlog = Backlog(self.session, self.venue.reader, self.priority, self._report_news)
 
     async def run(self) -> None:
         """Keep the wallet streaming until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._stream())
-            tasks.create_task(self._catch_up())
-
-    def request(self, work: Catchup) -> None:
-        """Queue REST work. With a full queue it is left out: the aggregator asks again."""
-        if self._requests.full():
-            self.venue.metrics.message_queue_full_total.inc()
-            self.session.gave_up(work)
-        else:
-            self._requests.put_nowait(work)
+            tasks.create_task(self.backlog.run())
 
     def state(self) -> str:
         """One word for people."""
@@ -86,19 +84,6 @@ class Wallet:
         if not self.session.is_keeping:
             return "window_full"
         return "live" if self.session.is_caught_up else "catching_up"
-
-    async def _catch_up(self) -> None:
-        while True:
-            work = await self._requests.get()
-            if self.session.is_void(work):
-                continue
-            try:
-                await self.venue.reader.perform(self.session, work)
-            except Exception:
-                # As with the stream: one wallet's trouble stays its own, and the aggregator is asked again.
-                self.venue.log.exception("catch_up_failed", address=self.session.address)
-                self.session.gave_up(work)
-            self._report_news()
 
     async def _stream(self) -> None:
         backoff = Backoff(self.venue.backoff_initial_s, self.venue.backoff_most_s)
