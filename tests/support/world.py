@@ -112,14 +112,14 @@ class World:
         await until(lambda: self._holds(count), f"there are {count} signals", timeout_s)
         return await self.signals()
 
-    async def judge(self, *, crashed: bool = False) -> tuple[Expectation, Findings]:
+    async def judge(self, *, crashed: bool = False, patience_s: float = SETTLE_S) -> tuple[Expectation, Findings]:
         """Stop trading, wait until everything is there, and hold it against the ledger.
 
         After a crash the original's message is promised at most once, so one that is missing is no finding.
         """
         await self.market.quiesce()
         expectation = await self.market.expected(self.watch_from_ms)
-        deadline = time.monotonic() + SETTLE_S
+        deadline = time.monotonic() + patience_s
         findings = await self._findings(expectation, crashed=crashed)
         while findings.missing and time.monotonic() < deadline:
             await asyncio.sleep(0.3)
@@ -127,9 +127,11 @@ class World:
         await asyncio.sleep(CALM_S)
         return expectation, await self._findings(expectation, crashed=crashed)
 
-    async def settled_verdict(self, *, least: int = 50, crashed: bool = False) -> Expectation:
+    async def settled_verdict(
+        self, *, least: int = 50, crashed: bool = False, patience_s: float = SETTLE_S
+    ) -> Expectation:
         """Judge, and fail with every finding; also demands no dead letter, no conflict and no open gap."""
-        expectation, findings = await self.judge(crashed=crashed)
+        expectation, findings = await self.judge(crashed=crashed, patience_s=patience_s)
         sentences = "\n".join(findings.sentences[:20])
         counts = (len(findings.missing), len(findings.duplicates), len(findings.wrong))
         assert counts == (0, 0, 0), f"missing, duplicates, wrong: {counts}\n{sentences}"
