@@ -17,7 +17,7 @@ def main(
     seed: Annotated[int, typer.Option(help="same seed, same blows")] = 1,
     duration: Annotated[float, typer.Option(help="seconds of trading")] = 120,
     database: Annotated[str, typer.Option(help=", ".join(DATABASES))] = "sqlite",
-    only: Annotated[str, typer.Option(help="kinds of blows, by commas: Kill, Freeze, Hurt, Join, Leave")] = "",
+    only: Annotated[str, typer.Option(help="by commas: Kill, Freeze, Hurt, Join, Leave, List, Unlist")] = "",
 ) -> None:
     """Break everything, and say what came of it."""
     if database not in DATABASES:

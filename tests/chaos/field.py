@@ -3,16 +3,17 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
 import aiohttp
-from world import wall_ms
+from sqlalchemy.exc import SQLAlchemyError
+from world import World, wall_ms
 
 from chaos.lines import Lines
-from chaos.plan import Blow, Freeze, Hurt, Join, Kill, Leave
+from chaos.plan import Blow, Freeze, Hurt, Join, Kill, Leave, List, Unlist
 from chaos.recovery import Restart
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.partitions import partition_of
@@ -20,11 +21,13 @@ from hlmonitor.local.databases import DatabaseServer
 from hlmonitor.local.processes import LocalError
 from hlmonitor.local.services import ServiceProcess
 from hlmonitor.local.stack import Stack
+from hlmonitor.storage.errors import StorageError
 
 LOOK_S = 0.2
 """How often the supervisor looks for what ended by itself."""
 READY_S = 60.0
 """A process that is not ready after this has not recovered."""
+SQL_S = 5.0
 CONNECTED_S = 3.0
 """A line to be hurt is waited for so long, as one of its ends may just be starting."""
 _POLL_S = 0.02
@@ -44,7 +47,7 @@ class Victim(Protocol):
 class Field:
     """A stack that is up, with everything that the blows need. `say` is told a line per blow."""
 
-    stack: Stack
+    world: World
     lines: Lines
     database: DatabaseServer | None
     wallets: Iterable[str]
@@ -54,10 +57,17 @@ class Field:
     restarts: list[Restart] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     """Processes that ended by themselves, and those that left with another status than 0."""
+    removed_ms: dict[str, int] = field(default_factory=dict)
+    """When wallets were taken off the watch list, wall clock."""
     _wanted: set[str] = field(default_factory=set)
     _away: set[str] = field(default_factory=set)
     _shares: dict[str, frozenset[str]] = field(default_factory=dict)
     _began: float = 0.0
+
+    @property
+    def stack(self) -> Stack:
+        """Everything that runs."""
+        return self.world.stack
 
     async def fight(self, blows: Iterable[Blow]) -> None:
         """All blows, each at its time from now; afterwards everything that should run does, unhurt."""
@@ -99,8 +109,30 @@ class Field:
                 self._start(blow.target)
             case Leave():
                 await self._leave(blow)
+            case List():
+                self._tell(blow, f"watch {blow.wallet}")
+                await self._list(blow.wallet)
+            case Unlist():
+                self._tell(blow, f"do not watch {blow.wallet} for {blow.for_s:.1f} s")
+                self.removed_ms[blow.wallet] = wall_ms()
+                await self._in_sql(lambda: self.world.unlist_in_sql(blow.wallet))
+                await asyncio.sleep(blow.for_s)
+                await self._list(blow.wallet)
             case _:
                 assert_never(blow)
+
+    async def _list(self, wallet: str) -> None:
+        await self._in_sql(lambda: self.world.list_in_sql([wallet]))
+
+    @staticmethod
+    async def _in_sql(write: Callable[[], Awaitable[None]]) -> None:
+        """A user's application tries again while the database is away."""
+        while True:
+            try:
+                async with asyncio.timeout(SQL_S):
+                    return await write()
+            except (StorageError, SQLAlchemyError, OSError, TimeoutError):
+                await asyncio.sleep(_POLL_S)
 
     async def _kill(self, blow: Kill) -> None:
         while blow.target not in self._wanted or not self._victim(blow.target).running:
@@ -113,7 +145,7 @@ class Field:
         started_ms = wall_ms()
         self._start(blow.target)
         ready_ms = await self._until_ready(blow.target)
-        self.restarts.append(Restart(blow.target, started_ms, ready_ms, share))
+        self.restarts.append(Restart(blow.target, started_ms, ready_ms, share, blow.alone))
         if ready_ms is None:
             self._tell(blow, f"{blow.target} did not become ready")
 
@@ -148,9 +180,9 @@ class Field:
                 server.launch()  # type: ignore[attr-defined]
 
     async def _until_ready(self, name: str) -> int | None:
-        """When it was, wall clock; None when it was not in time, or is away again."""
+        """When it was, wall clock; None when it was not in time, is away again, or left."""
         deadline = time.monotonic() + READY_S
-        while time.monotonic() < deadline and name not in self._away:
+        while time.monotonic() < deadline and name in self._wanted - self._away:
             if self._victim(name).running and await self._is_ready(name):
                 return wall_ms()
             await asyncio.sleep(_POLL_S)

@@ -18,6 +18,8 @@ class Restart:
     """When it was ready; None: it was not when it was killed again or the run ended."""
     share: frozenset[str] | None
     """The wallets that it serves once it is back; None: all."""
+    alone: bool
+    """Nothing else was broken meanwhile."""
 
 
 class _Signal(msgspec.Struct):

@@ -59,7 +59,7 @@ STREAM = [
 def test_recovery_lasts_until_it_is_ready_and_a_new_order_of_its_share_is_out(
     share: set[str] | None, ready_ms: int | None, took_ms: int | None
 ) -> None:
-    restart = Restart("x", 1000, ready_ms, None if share is None else frozenset(share))
+    restart = Restart("x", 1000, ready_ms, None if share is None else frozenset(share), alone=True)
     assert recovery_ms(restart, STREAM) == took_ms
 
 

@@ -123,6 +123,11 @@ class TcpProxy:
         if task is not None:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        # A task that ends as cancelled makes asyncio's server log an error.
+        with suppress(asyncio.CancelledError):
+            await self._connect(reader, writer)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         source = (writer.get_extra_info("peername")[0], 0) if self.keep_client_address else None
         try:
             from_server, server = await asyncio.open_connection("127.0.0.1", self.target_port, local_addr=source)
