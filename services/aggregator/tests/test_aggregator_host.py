@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import pytest
 import structlog
 from aggregates import START_MS, WHALE, Desk, FixedMarkets, status_message
 from model_stream import ModelStream
@@ -15,7 +16,7 @@ from hlmonitor.aggregator.io.host import PartitionHost, Shared
 from hlmonitor.aggregator.io.intake import MAX_WOKEN
 from hlmonitor.aggregator.io.publisher import Publisher
 from hlmonitor.aggregator.io.sessions import Session, Sessions
-from hlmonitor.aggregator.io.storage import StorageClient
+from hlmonitor.aggregator.io.storage import StaleEpochError, StorageClient
 from hlmonitor.aggregator.settings import AggregatorSettings
 from hlmonitor.domain.watch import WatchEntry
 from hlmonitor.local.waiting import eventually
@@ -40,6 +41,8 @@ class Writer(storage_pb2_grpc.StorageServicer):
     stored: Stored = field(default_factory=Stored)
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
     asked: list[storage_pb2.LookupRequest] = field(default_factory=list)
+    refusals: list[storage_pb2.Refused] = field(default_factory=list)
+    """What the next batches are answered with."""
 
     async def AcquireEpoch(  # noqa: N802 the name is gRPC's
         self, _request: storage_pb2.AcquireEpochRequest, _context: "grpc.aio.ServicerContext[object, object]"
@@ -70,9 +73,12 @@ class Writer(storage_pb2_grpc.StorageServicer):
         _context: "grpc.aio.ServicerContext[object, object]",
     ) -> AsyncIterator[storage_pb2.CommitReply]:
         async for batch in request_iterator:
-            self.stored.apply(batch)
             reply = storage_pb2.CommitReply(partition=batch.partition, epoch=batch.epoch, number=batch.number)
-            reply.done.SetInParent()
+            if self.refusals:
+                reply.refused.CopyFrom(self.refusals.pop())
+            else:
+                self.stored.apply(batch)
+                reply.done.SetInParent()
             yield reply
 
 
@@ -140,3 +146,23 @@ async def test_mass_cancel_of_resting_orders_is_asked_in_parts_and_ends_them_all
         sizes = [len(asked.resting_orders) for asked in writer.asked]
         assert (sum(sizes), max(sizes)) == (ORDERS, MAX_WOKEN)
         assert host.open_orders == 0
+
+
+async def test_owner_whose_batch_is_refused_for_its_epoch_says_that_it_lost_the_partition() -> None:
+    stale = storage_pb2.Refused(reason=storage_pb2.Refused.REASON_STALE_EPOCH)
+    writer = Writer(_resting(1), refusals=[stale])
+    writer.may_answer.set()
+    async with _owning(writer) as (host, running):
+        host.take(Session(), _end(1))
+        with pytest.raises(StaleEpochError):
+            await running
+
+
+async def test_partition_whose_batch_is_refused_as_a_defect_is_loaded_anew() -> None:
+    defect = storage_pb2.Refused(reason=storage_pb2.Refused.REASON_INVALID, field="number")
+    writer = Writer(_resting(1), refusals=[defect])
+    writer.may_answer.set()
+    async with _owning(writer) as (host, _):
+        epoch = host.epoch
+        host.take(Session(), _end(1))
+        await eventually(lambda: host.epoch > epoch and host.state == "ready", "the partition is loaded anew")

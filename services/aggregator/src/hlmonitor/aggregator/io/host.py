@@ -171,10 +171,11 @@ class PartitionHost:
                 if self._asking:
                     # What SQL is asked for was not taken in: it is the next owner's.
                     self._asking.cancel()
-        except* StaleEpochError as errors:
-            raise StaleEpochError from errors
-        except* ReloadError as errors:
-            raise ReloadError(str(errors.exceptions[0])) from errors
+        except ExceptionGroup as errors:
+            # Until Python 3.11.3, what except* raises comes out in a group again, which nobody above knows.
+            if (told := _told(errors)) is None:
+                raise
+            raise told from errors
         finally:
             self.partition, self._tasks, self._asking, self._outgoing = None, None, None, None
             partition.memory.close()
@@ -297,3 +298,14 @@ class PartitionHost:
 
 def _order_of(row: storage_pb2.FillRow) -> bytes:
     return row.order_id
+
+
+def _told(errors: ExceptionGroup[Exception]) -> Exception | None:
+    """What the partition's tasks have to say: that its epoch is lost, or that it must be loaded anew; None: neither."""
+    known, others = errors.split((StaleEpochError, ReloadError))
+    if known is None or others is not None:
+        return None
+    told: Exception = known.split(StaleEpochError)[0] or known
+    while isinstance(told, ExceptionGroup):
+        told = told.exceptions[0]
+    return told
