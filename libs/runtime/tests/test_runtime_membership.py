@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
+import msgspec
 from nats.aio.client import Client
 
 from hlmonitor.local.nats import NatsServer
 from hlmonitor.local.waiting import eventually
-from hlmonitor.runtime.core.membership import TTL_S, Member
+from hlmonitor.runtime.core.membership import TTL_S, Member, staying
 from hlmonitor.runtime.logs import Log
 from hlmonitor.runtime.membership import join, watch_members
 
@@ -41,6 +42,19 @@ async def test_members_of_the_kind_are_seen_and_a_goodbye_shows_at_once(client: 
             await eventually(lambda: views[-1:] == [{"a", "b"}], "both are seen")
         await eventually(lambda: views[-1] == {"a"}, "the goodbye shows", timeout_s=TTL_S / 2)
     assert all("g" not in view for view in views)
+
+
+async def test_what_a_member_says_of_itself_anew_is_heard_at_once(client: Client, log: Log) -> None:
+    seen: list[dict[str, Member]] = []
+    async with join(client, aggregator("a"), log=log) as presence, join(client, aggregator("b"), log=log):
+        task = asyncio.create_task(watch_members(client, "aggregator", seen.append))
+        await eventually(lambda: len(seen) > 0 and len(seen[-1]) > 1, "both are seen")
+        presence.say(msgspec.structs.replace(presence.member, draining=True))
+        await eventually(lambda: staying(seen[-1]).keys() == {"b"}, "it drains")
+        assert seen[-1].keys() == {"a", "b"}
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 async def test_a_member_that_fell_silent_is_gone_soon_and_the_rest_stay(

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 
 import msgspec
 from nats.aio.client import Client
@@ -16,12 +17,34 @@ from hlmonitor.runtime.logs import Log
 BUCKET = bucket_config("hl_members", ttl_s=TTL_S)
 
 
+@dataclass(slots=True)
+class Presence:
+    """What a process says of itself, and how it says something else."""
+
+    member: Member
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def say(self, member: Member) -> None:
+        """Say this from now on, at once if it is news. Kind and name stay the same."""
+        if member != self.member:
+            self.member = member
+            self._changed.set()
+
+    async def pause(self) -> None:
+        """Return when the next heartbeat is due."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HEARTBEAT_S):
+                await self._changed.wait()
+        self._changed.clear()
+
+
 @asynccontextmanager
-async def join(client: Client, member: Member, *, log: Log) -> AsyncIterator[None]:
+async def join(client: Client, member: Member, *, log: Log) -> AsyncIterator[Presence]:
     """Heartbeat as this member while the context lasts; say goodbye at its end."""
-    task = asyncio.create_task(_heartbeat(client, member, log), name="heartbeat")
+    presence = Presence(member)
+    task = asyncio.create_task(_heartbeat(client, presence, log), name="heartbeat")
     try:
-        yield
+        yield presence
     finally:
         while not task.done():
             # Once is not enough: the plain library's requests forget a cancellation that comes with the answer.
@@ -32,15 +55,14 @@ async def join(client: Client, member: Member, *, log: Log) -> AsyncIterator[Non
                 await (await open_bucket(client, BUCKET)).delete(member.key)
 
 
-async def _heartbeat(client: Client, member: Member, log: Log) -> None:
-    value = msgspec.json.encode(member)
+async def _heartbeat(client: Client, presence: Presence, log: Log) -> None:
     bucket = None
     failing = False
     while True:
         try:
             async with asyncio.timeout(TTL_S):
                 bucket = bucket or await open_bucket(client, BUCKET)
-                await bucket.put(member.key, value)
+                await bucket.put(presence.member.key, msgspec.json.encode(presence.member))
             failing = False
         except (NatsError, OSError, TimeoutError) as error:
             # The bucket may be gone with a server that lost its memory: open it anew.
@@ -48,7 +70,7 @@ async def _heartbeat(client: Client, member: Member, log: Log) -> None:
             if not failing:
                 log.warning("heartbeat_failed", error=repr(error))
             failing = True
-        await asyncio.sleep(HEARTBEAT_S)
+        await presence.pause()
 
 
 async def watch_members(client: Client, kind: str, on_view: Callable[[dict[str, Member]], None]) -> None:

@@ -6,6 +6,7 @@ only because the reader was deaf. A connection that stands proves nothing: the s
 have been, or the server may have forgotten our watch. So a reader that hears nobody at all, itself included, is deaf.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -27,11 +28,18 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     """Where its gRPC server listens; empty for one without."""
     attributes: dict[str, str] = {}
     """What its kind needs to share the work, such as the egress group and quota of a gateway."""
+    draining: bool = False
+    """It was told to stop: it takes nothing new and gives away what it has."""
 
     @property
     def key(self) -> str:
         """Its key in the bucket."""
         return f"{self.kind}.{self.name}"
+
+
+def staying(members: Mapping[str, Member]) -> dict[str, Member]:
+    """Those of the members that may own something."""
+    return {name: member for name, member in members.items() if not member.draining}
 
 
 @dataclass(slots=True)

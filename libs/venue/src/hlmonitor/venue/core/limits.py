@@ -89,12 +89,15 @@ class RateLedger:
                 return
 
     def spend_all(self, now: float) -> None:
-        """Charge a whole window: the venue said 429, or a gateway joined a group that may have spent it."""
+        """Charge a whole window: the venue said 429."""
         self._expire(now)
-        missing = self._limit - self._sum
-        if missing > 0:
-            self._taken.append([now, missing])
-            self._sum += missing
+        self.charge(max(self._limit - self._sum, 0.0), now)
+
+    def charge(self, units: float, now: float) -> None:
+        """Count units that others took of what is ours now."""
+        if units:
+            self._taken.append([now, units])
+            self._sum += units
 
     def _expire(self, now: float) -> None:
         while self._taken and self._taken[0][0] + self._window_s <= now:
