@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.watch import WatchEntry
-from hlmonitor.gateway.core.assignment import GatewayRoom, assign, group_wallets, quotas
+from hlmonitor.gateway.core.assignment import assign, group_wallets, quotas
+from hlmonitor.gateway.core.shares import GatewayRoom
 
 
 def wallet(number: int, *, priority: int = 0, removed: bool = False) -> WatchEntry:
@@ -37,10 +38,9 @@ def test_a_group_goes_by_the_lowest_room_that_a_member_knows() -> None:
     assert quotas(mixed) == {"a": 2, "b": 2}
 
 
-def test_a_heartbeat_that_cannot_be_read_has_no_room() -> None:
-    assert GatewayRoom.from_attributes({}) == GatewayRoom("", 0)
-    assert GatewayRoom.from_attributes({"egress_group": "x", "group_wallets": "many"}) == GatewayRoom("x", 0)
-    assert GatewayRoom.from_attributes(GatewayRoom("x", 7).attributes()) == GatewayRoom("x", 7)
+def test_a_gateway_that_drains_has_no_share_and_the_others_have_all() -> None:
+    rooms = gateways("a", "b", room=9, group="ip") | {"c": GatewayRoom("ip", 9, draining=True)}
+    assert quotas(rooms) == {"a": 5, "b": 4}
 
 
 def test_priority_decides_who_is_left_out() -> None:

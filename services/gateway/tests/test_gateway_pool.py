@@ -61,3 +61,39 @@ def test_limits_hold_whatever_comes_and_goes(
         assert len(pool.loads()) == len({number for number, _, _ in homes.values()}) <= connections
         exclusives = [number for number, _, alone in homes.values() if alone]
         assert len(exclusives) == len(set(exclusives))
+
+
+def test_a_tenant_moves_to_a_second_connection_or_stays() -> None:
+    pool = Pool(connections=2, subscriptions=100)
+    pool.place("a", 7, exclusive=True)
+    assert pool.place_again("a") == 1
+    assert (pool.numbers("a"), pool.held, pool.load) == ([0, 1], 2, 14)
+    assert pool.place("b", 7, exclusive=True) is None
+    pool.moved("a")
+    assert (pool.numbers("a"), pool.loads()) == ([1], {1: 7})
+    assert pool.place_again("a") == 0
+    pool.stayed("a")
+    assert (pool.numbers("a"), pool.loads()) == ([1], {1: 7})
+    pool.place_again("a")
+    pool.release("a")
+    assert (pool.numbers("a"), pool.held) == ([], 0)
+
+
+def test_there_is_no_second_connection_without_a_spare_one_or_without_subscriptions() -> None:
+    full = Pool(connections=1, subscriptions=100)
+    full.place("a", 7, exclusive=True)
+    assert full.place_again("a") is None
+    narrow = Pool(connections=2, subscriptions=13)
+    narrow.place("a", 7, exclusive=True)
+    assert narrow.place_again("a") is None
+
+
+def test_with_fewer_connections_than_before_nobody_is_turned_out_and_nobody_gets_in() -> None:
+    pool = Pool(connections=3, subscriptions=100)
+    for tenant in "abc":
+        pool.place(tenant, 7, exclusive=True)
+    pool.connections = 2
+    pool.release("a")
+    assert pool.place("d", 7, exclusive=True) is None
+    pool.release("b")
+    assert pool.place("d", 7, exclusive=True) is not None

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from hlmonitor.domain.addresses import Address
-from hlmonitor.gateway.core.session import FEEDS, Catchup, Session, SessionLimits, subscriptions_of
+from hlmonitor.gateway.core.connection import FEEDS, subscriptions_of
+from hlmonitor.gateway.core.session import Catchup, Session, SessionLimits
 from hlmonitor.gateway.core.window import Window
 from hlmonitor.v1 import events_pb2 as pb
 from hlmonitor.v1 import ingest_pb2
@@ -43,7 +44,7 @@ class Wallet:
         self.window = Window(most, most)
         self.session = Session(ADDRESS, self.window, SessionLimits(10, 15))
         self.now = 0.0
-        self.session.opening()
+        self.connection = self.session.connect()
 
     def told(self) -> list[pb.Event]:
         return self.window.take(range(64), 1000)
@@ -58,11 +59,16 @@ class Wallet:
 
     def sees(self, *received: frames.Frame) -> None:
         for frame in received:
-            self.session.frame(frame, self.now, 1000)
+            self.session.frame(self.connection, frame, self.now, 1000)
 
     def open(self, *rows: wire.Fill) -> None:
-        self.session.acknowledged(self.now, 1000)
+        self.session.acknowledged(self.connection, self.now, 1000)
         self.sees(fills(*rows, snapshot=True), slices(snapshot=True))
+
+    def lose(self, reason: str = "closed") -> None:
+        """The connection ends, and another one is opened."""
+        self.session.lost(self.connection, reason, self.now, 2000)
+        self.connection = self.session.connect()
 
     def resume(
         self,
@@ -84,7 +90,7 @@ def test_everything_is_subscribed_for_one_user() -> None:
 def test_opened_is_told_after_all_acknowledgements_and_first_snapshots() -> None:
     wallet = Wallet()
     wallet.sees(fills(fill(10), snapshot=True))
-    wallet.session.acknowledged(0, 1000)
+    wallet.session.acknowledged(wallet.connection, 0, 1000)
     assert wallet.kinds() == ["fill"]
     wallet.sees(slices(snapshot=True))
     assert wallet.kinds() == ["opened"]
@@ -92,7 +98,7 @@ def test_opened_is_told_after_all_acknowledgements_and_first_snapshots() -> None
 
 def test_a_snapshot_that_never_comes_is_not_waited_for_longer_than_its_timeout() -> None:
     wallet = Wallet()
-    wallet.session.acknowledged(0, 1000)
+    wallet.session.acknowledged(wallet.connection, 0, 1000)
     wallet.session.tick(9, 1000)
     assert wallet.kinds() == []
     wallet.session.tick(11, 1000)
@@ -206,7 +212,7 @@ def test_a_lost_connection_is_a_gap_from_the_last_row_and_voids_the_work() -> No
     assert work is not None
     wallet.sees(fills(fill(80)))
     wallet.told()
-    wallet.session.lost("closed", 2000)
+    wallet.lose()
     gaps = [event.gap for event in wallet.told()]
     assert [(gap.feed, gap.from_ms, gap.reason) for gap in gaps if gap.feed == FILLS] == [(FILLS, 80, "closed")]
     assert not gaps[0].HasField("to_ms")
@@ -216,16 +222,16 @@ def test_a_lost_connection_is_a_gap_from_the_last_row_and_voids_the_work() -> No
 def test_a_gap_is_told_once_until_it_is_caught_up() -> None:
     wallet = Wallet()
     wallet.open(fill(40))
-    wallet.session.lost("closed", 2000)
+    wallet.lose()
     assert wallet.kinds().count("gap") == 2
     wallet.open(fill(40))
-    wallet.session.lost("closed", 2000)
+    wallet.lose()
     assert wallet.kinds().count("gap") == 0
     wallet.open(fill(40))
     wallet.resume()
     assert not wallet.session.is_caught_up
     wallet.session.caught_up(SLICES, 0, 90, 1000)
-    wallet.session.lost("closed", 2000)
+    wallet.lose()
     assert [event.gap.from_ms for event in wallet.told() if event.HasField("gap")] == [50, 90]
 
 
@@ -248,7 +254,7 @@ def test_an_answer_to_an_older_opening_does_not_hide_the_gap_that_was_told_since
 
 def test_an_attempt_that_never_opened_is_no_gap() -> None:
     wallet = Wallet()
-    wallet.session.lost("cannot_open", 2000)
+    wallet.lose("cannot_open")
     assert wallet.told() == []
 
 
@@ -314,7 +320,7 @@ def test_a_covered_stretch_is_not_told_while_it_would_close_an_open_gap() -> Non
     wallet.told()
     wallet.session.covered(FILLS, 5, 9, 1000)
     assert wallet.kinds() == ["caught_up"]
-    wallet.session.lost("closed", 2000)
+    wallet.lose()
     wallet.told()
     wallet.session.covered(FILLS, 5, 9, 1000)
     assert wallet.kinds() == []
@@ -386,3 +392,110 @@ def test_the_wallets_account_mode_is_told_and_nobody_elses() -> None:
     wallet = Wallet()
     wallet.sees(mode("unifiedAccount"), mode("portfolioMargin", user="0x" + "cd" * 20))
     assert [event.account_snapshot.abstraction for event in wallet.told()] == ["unifiedAccount"]
+
+
+class Moving(Wallet):
+    """A live wallet of which a second connection is being opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open(fill(49), fill(69, tid=2))
+        self.resume(watermark_ms=70)
+        self.resume(SLICES, watermark_ms=70)
+        self.session.caught_up(SLICES, 70, 70, 1000)
+        self.first, self.connection = self.connection, self.session.connect()
+        self.told()
+
+    def fills_told(self) -> list[int]:
+        return [pb.Fill.FromString(event.fill).tid for event in self.told() if event.HasField("fill")]
+
+    def move(self) -> None:
+        """The second connection is whole, for long enough, and the first one is closed."""
+        self.open(fill(69, tid=2))
+        self.now += self.session.limits.overlap_s
+        assert self.session.is_relieved(self.first, self.now)
+        self.session.lost(self.first, "rotated", self.now, 2000)
+
+
+def test_frames_of_both_connections_are_forwarded_and_what_was_told_is_left_out_of_the_second_snapshot() -> None:
+    wallet = Moving()
+    wallet.sees(fills(fill(49), fill(69, tid=2), fill(80, tid=3), snapshot=True))
+    wallet.session.frame(wallet.first, fills(fill(80, tid=3)), 0, 1000)
+    wallet.sees(fills(fill(90, tid=4)))
+    assert wallet.fills_told() == [3, 3, 4]
+
+
+def test_a_second_connection_takes_the_first_ones_place_without_a_word() -> None:
+    wallet = Moving()
+    wallet.move()
+    assert wallet.told() == []
+    assert wallet.session.is_caught_up
+    wallet.sees(fills(fill(99, tid=9)))
+    assert wallet.fills_told() == [9]
+    wallet.lose()
+    assert {event.gap.reason for event in wallet.told()} == {"closed"}
+
+
+def test_a_second_connection_relieves_the_first_only_when_it_has_shown_everything_for_a_while() -> None:
+    wallet = Moving()
+    wallet.session.acknowledged(wallet.connection, 0, 1000)
+    wallet.sees(fills(snapshot=True))
+    assert not wallet.session.is_relieved(wallet.first, 100)
+    wallet.sees(slices(snapshot=True))
+    assert not wallet.session.is_relieved(wallet.first, 1.9)
+    assert wallet.session.is_relieved(wallet.first, 2.0)
+    assert not wallet.session.is_relieved(wallet.connection, 0)
+
+
+def test_a_second_connection_that_ends_first_changes_nothing() -> None:
+    wallet = Moving()
+    wallet.open()
+    wallet.told()
+    wallet.lose()
+    assert wallet.told() == []
+    assert wallet.session.is_caught_up
+
+
+def test_when_the_first_ends_before_the_second_is_whole_there_is_a_gap_from_what_the_first_showed() -> None:
+    wallet = Moving()
+    wallet.sees(fills(fill(95, tid=7), snapshot=True))
+    wallet.told()
+    wallet.session.lost(wallet.first, "closed", 1, 2000)
+    gaps = {event.gap.feed: event.gap.from_ms for event in wallet.told()}
+    assert gaps == {FILLS: 70, SLICES: 70}
+    wallet.session.acknowledged(wallet.connection, 1, 1000)
+    wallet.sees(slices(snapshot=True))
+    assert wallet.kinds() == ["opened"]
+
+
+def test_when_the_first_ends_just_after_the_second_is_whole_the_wallet_is_opened_by_the_second() -> None:
+    wallet = Moving()
+    wallet.open(fill(69), fill(95, tid=7))
+    wallet.told()
+    wallet.session.lost(wallet.first, "closed", 1, 2000)
+    assert wallet.kinds() == ["gap", "gap", "opened"]
+    work = wallet.session.resume(ingest_pb2.Resume(address=ADDRESS, feed=FILLS, watermark_ms=70), 1000)
+    assert work is not None
+    # Its snapshot reaches back far enough for the rows; statuses have no snapshot.
+    assert (work.reads_rows, work.oids) == (False, (1,))
+
+
+def test_work_goes_on_while_a_connection_is_replaced_and_ends_with_a_gap() -> None:
+    wallet = Moving()
+    wallet.session.reopen(0, 1000)
+    work = wallet.session.resume(ingest_pb2.Resume(address=ADDRESS, feed=FILLS, watermark_ms=5), 1000)
+    assert work is not None
+    wallet.move()
+    assert not wallet.session.is_void(work)
+    wallet.lose()
+    assert wallet.session.is_void(work)
+
+
+def test_a_wallet_that_is_let_go_is_told_and_late_frames_do_not_open_it_again() -> None:
+    wallet = Wallet()
+    wallet.open(fill(40))
+    wallet.told()
+    wallet.session.stopping("no_slot", 2000)
+    assert {event.gap.reason for event in wallet.told()} == {"no_slot"}
+    wallet.open(fill(50))
+    assert "opened" not in wallet.kinds()

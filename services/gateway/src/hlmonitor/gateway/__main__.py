@@ -5,6 +5,7 @@ import asyncio
 from nats.aio.client import Client
 
 from hlmonitor.gateway.io.assembly import make_supervisor
+from hlmonitor.gateway.io.handover import hear_notices, send_notices
 from hlmonitor.gateway.io.notifier import Notifier
 from hlmonitor.gateway.io.supervisor import Supervisor
 from hlmonitor.gateway.settings import GatewaySettings
@@ -49,11 +50,14 @@ async def _work(service: Service[GatewaySettings], supervisor: Supervisor) -> No
             metrics=service.metrics,
             log=service.log,
         ) as nats,
-        join(nats, supervisor.member, log=service.log),
+        join(nats, supervisor.member, log=service.log) as presence,
         asyncio.TaskGroup() as tasks,
     ):
+        supervisor.joined(presence)
         tasks.create_task(watch_members(nats, "aggregator", supervisor.on_aggregators))
         tasks.create_task(watch_members(nats, "gateway", supervisor.on_gateways))
+        tasks.create_task(hear_notices(nats, supervisor.on_notice))
+        tasks.create_task(send_notices(nats, supervisor.has_words, supervisor.take_words, service.log))
         tasks.create_task(_follow_watch_list(nats, supervisor))
         tasks.create_task(supervisor.tick_for_ever())
 

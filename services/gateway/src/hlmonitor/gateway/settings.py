@@ -56,7 +56,14 @@ class GatewaySettings(ServiceSettings):
 
     remove_grace: Duration = Field(300.0, description="a removed wallet stays subscribed for so long")
     handover_linger_s: Duration = Field(
-        5.0, description="a wallet that another gateway takes over stays subscribed for so long, if there is room"
+        15.0,
+        description="a wallet that is another gateway's now is read for so long, if that one does not say it is live",
+    )
+    slot_patience_s: Duration = Field(
+        5.0, description="without a free connection for so long, a gateway asks the one that reads the wallet to let go"
+    )
+    rotate_after_s: Duration = Field(
+        9_900.0, description="a connection is replaced before it is so old; the venue ends it after about 3 h"
     )
     resume_timeout_s: Duration = Field(15.0, description="an unanswered Opened is told again after this")
     rest_lag_s: Duration = Field(2.0, description="how far REST may be behind the stream when it is read as complete")

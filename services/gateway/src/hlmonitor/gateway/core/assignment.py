@@ -3,31 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import msgspec
-
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.rendezvous import ranking
 from hlmonitor.domain.watch import WatchEntry
-
-GROUP_ATTRIBUTE = "egress_group"
-ROOM_ATTRIBUTE = "group_wallets"
-
-
-class GatewayRoom(msgspec.Struct, frozen=True):
-    """What a live gateway says of its egress group: how many wallets the whole group has room for."""
-
-    group: str
-    group_wallets: int
-
-    def attributes(self) -> dict[str, str]:
-        """The form in which a heartbeat carries it."""
-        return {GROUP_ATTRIBUTE: self.group, ROOM_ATTRIBUTE: str(self.group_wallets)}
-
-    @classmethod
-    def from_attributes(cls, attributes: Mapping[str, str]) -> "GatewayRoom":
-        """Read a heartbeat; one that cannot be read has no room."""
-        room = attributes.get(ROOM_ATTRIBUTE, "")
-        return cls(attributes.get(GROUP_ATTRIBUTE, ""), int(room) if room.isdecimal() else 0)
+from hlmonitor.gateway.core.shares import GatewayRoom, split
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +27,16 @@ def group_wallets(unique_users: int, connections: int, spare_connections: int) -
 
 
 def quotas(gateways: Mapping[str, GatewayRoom]) -> dict[str, int]:
-    """Each gateway's share of its group's room, split equally; the first by name take what does not divide.
+    """Each gateway's share of its group's room. One that drains has none.
 
     Members of a group that disagree about its room (one has learned a lower limit) go by the lowest.
     """
     groups: dict[str, list[str]] = {}
-    for name in sorted(gateways):
+    for name in sorted(name for name, room in gateways.items() if not room.draining):
         groups.setdefault(gateways[name].group, []).append(name)
     shares: dict[str, int] = {}
     for names in groups.values():
-        each, rest = divmod(min(gateways[name].group_wallets for name in names), len(names))
-        shares.update((name, each + (place < rest)) for place, name in enumerate(names))
+        shares |= split(min(gateways[name].group_wallets for name in names), names)
     return shares
 
 

@@ -2,8 +2,11 @@
 
 After each opening: acknowledgements and first snapshots, then `Opened`; the aggregator answers `Resume` for each feed
 of fills; what the snapshot does not prove is read over REST; then `CaughtUp`. A loss of the connection, or of room in
-the window, is told as `Gap` and answered by the same path (DESIGN §7, G1, G5). Monotonic times are seconds; all other
-times are ms.
+the window, is told as `Gap` and answered by the same path (DESIGN §7, G1, G5).
+
+A wallet may have two connections for a while: the frames of both are forwarded, one of them is vouched for, and the
+other takes its place, without a word, once it has shown everything for long enough. Monotonic times are seconds; all
+other times are ms.
 """
 
 from collections.abc import Iterable
@@ -12,24 +15,14 @@ from dataclasses import dataclass, field
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.partitions import partition_of
 from hlmonitor.gateway.core import events
+from hlmonitor.gateway.core.connection import FEEDS, Connection, Row
 from hlmonitor.gateway.core.window import Window
 from hlmonitor.v1 import events_pb2 as pb
 from hlmonitor.v1 import ingest_pb2
 from hlmonitor.venue.core import frames, wire
-from hlmonitor.venue.core.subscriptions import Subscription
 
-FEEDS: tuple[pb.Feed.ValueType, ...] = (pb.FEED_USER_FILLS, pb.FEED_USER_TWAP_SLICE_FILLS)
-SUBSCRIPTION_TYPES = (
-    "userFills", "userTwapSliceFills", "userTwapHistory", "orderUpdates", "allDexsClearinghouseState", "spotState",
-    "webData3",
-)  # fmt: skip
 ROOM_SHARE = 0.5
 """A wallet whose events were dropped is taken up again when the window is no fuller than this."""
-
-
-def subscriptions_of(address: Address) -> list[Subscription]:
-    """Everything that is streamed of a wallet, on one connection of its own."""
-    return [Subscription(kind, user=address) for kind in SUBSCRIPTION_TYPES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +49,6 @@ class _Feed:
     """Everything before this was forwarded, as far as the stream showed."""
     proven_ms: int = 0
     """Everything before this was forwarded, as REST and snapshots show: the stream alone proves no calm."""
-    snapshot: list[tuple[int, int]] | None = None
-    """Time and oid of each row of the first snapshot after the opening."""
     covered_from_ms: int | None = None
     """Everything from here on was forwarded without a break; None while that is not proven."""
     gap_told: bool = False
@@ -72,6 +63,9 @@ class SessionLimits:
 
     snapshot_timeout_s: float = 10.0
     resume_timeout_s: float = 15.0
+    overlap_s: float = 2.0
+    """A connection may take another's place when it has shown everything for so long: statuses have no snapshot, and
+    the venue may be slower on one connection than on the other."""
 
 
 @dataclass(slots=True)
@@ -90,7 +84,9 @@ class Session:
     generation: int = 0
     _partition: int = field(init=False)
     _feeds: dict[pb.Feed.ValueType, _Feed] = field(default_factory=lambda: {feed: _Feed() for feed in FEEDS})
-    _acknowledged_at: float | None = None
+    _connections: list[Connection] = field(default_factory=list)
+    _voucher: Connection | None = None
+    """The connection by which the wallet was opened, or the one that took its place."""
     _opened_at: float | None = None
     _keeping: bool = True
     _ends_heard_ms: int | None = None
@@ -101,7 +97,7 @@ class Session:
     @property
     def is_acknowledged(self) -> bool:
         """The venue serves every subscription of the wallet."""
-        return self._acknowledged_at is not None
+        return any(connection.acknowledged_at is not None for connection in self._connections)
 
     @property
     def is_caught_up(self) -> bool:
@@ -128,12 +124,11 @@ class Session:
         """Events are kept; False after the window was full."""
         return self._keeping
 
-    def opening(self) -> None:
-        """A connection is being opened: nothing of an earlier one counts."""
-        self.generation += 1
-        self._acknowledged_at = self._opened_at = None
-        for state in self._feeds.values():
-            state.snapshot, state.covered_from_ms, state.resumed = None, None, False
+    def connect(self) -> Connection:
+        """A connection is being opened."""
+        connection = Connection()
+        self._connections.append(connection)
+        return connection
 
     def reopen(self, now: float, now_ms: int) -> None:
         """Another aggregator answers for the wallet now, or the same one anew: introduce the wallet to it."""
@@ -143,30 +138,44 @@ class Session:
             state.resumed = False
         self._tell_opened(now, now_ms)
 
-    def acknowledged(self, now: float, now_ms: int) -> None:
-        """Every subscription stands."""
-        self._acknowledged_at = now
-        self._open_if_complete(now, now_ms)
+    def acknowledged(self, connection: Connection, now: float, now_ms: int) -> None:
+        """Every subscription of the connection stands."""
+        connection.acknowledged_at = now
+        self._open_if_whole(connection, now, now_ms)
 
-    def lost(self, reason: str, now_ms: int) -> None:
-        """The connection ended: from the last frame on, nothing is vouched for."""
-        was_acknowledged = self.is_acknowledged
-        self.opening()
-        if was_acknowledged:
-            self._tell_gaps(reason, now_ms)
+    def is_relieved(self, connection: Connection, now: float) -> bool:
+        """Another connection can take this one's place without a hole."""
+        return self._relief(connection, now) is not None
 
-    def frame(self, frame: frames.Frame, now: float, now_ms: int) -> None:
-        """Forward what a frame says of this wallet."""
+    def lost(self, connection: Connection, reason: str, now: float, now_ms: int) -> None:
+        """The connection ended. Unless another one takes its place, nothing is vouched for from the last frame on."""
+        if connection in self._connections:
+            self._connections.remove(connection)
+        if connection is not self._voucher and (self._voucher or connection.acknowledged_at is None):
+            return
+        self._voucher = self._relief(connection, now)
+        if self._voucher:
+            for feed in (feed for feed, state in self._feeds.items() if state.resumed):
+                self._voucher.forget_snapshot(feed)
+            return
+        self._close(reason, now_ms)
+        for other in self._connections:
+            self._open_if_whole(other, now, now_ms)
+
+    def frame(self, connection: Connection, frame: frames.Frame, now: float, now_ms: int) -> None:
+        """Forward what a frame of the connection says of this wallet."""
         match frame:
             case frames.UserFills(user=user) if user == self.address:
-                self._fills(frame, now_ms)
-                self._snapshot(pb.FEED_USER_FILLS, frame, ((row.time, row.oid) for row in frame.rows))
-                self._open_if_complete(now, now_ms)
+                rows = [(row, None) for row in frame.rows]
+                self._fills(connection, pb.FEED_USER_FILLS, rows, now_ms, is_snapshot=frame.is_snapshot)
+                self._snapshot(connection, pb.FEED_USER_FILLS, frame, ((row.time, row.oid) for row in frame.rows))
+                self._open_if_whole(connection, now, now_ms)
             case frames.TwapSliceFills(user=user) if user == self.address:
-                self._slices(frame, now_ms)
-                times = ((row.fill.time, row.fill.oid) for row in frame.rows)
-                self._snapshot(pb.FEED_USER_TWAP_SLICE_FILLS, frame, times)
-                self._open_if_complete(now, now_ms)
+                slices = [(row.fill, row.twap_id) for row in frame.rows]
+                feed = pb.FEED_USER_TWAP_SLICE_FILLS
+                self._fills(connection, feed, slices, now_ms, is_snapshot=frame.is_snapshot)
+                self._snapshot(connection, feed, frame, ((row.time, row.oid) for row, _ in slices))
+                self._open_if_whole(connection, now, now_ms)
             case frames.TwapHistory(user=user) if user == self.address:
                 self.twap_ends(frame.rows, now_ms)
             case frames.OrderUpdates():
@@ -186,16 +195,15 @@ class Session:
         if not self._keeping and self.window.has_room(self.address, ROOM_SHARE):
             self._keeping = True
             self._open_again(now, now_ms)
-        waited_s = now - (self._acknowledged_at if self._acknowledged_at is not None else now)
-        if self._opened_at is None and waited_s > self.limits.snapshot_timeout_s:
-            self._tell_opened(now, now_ms)
-        elif self._opened_at is not None and now - self._opened_at > self.limits.resume_timeout_s:
+        if self._opened_at is None:
+            self._open_without_snapshots(now, now_ms)
+        elif now - self._opened_at > self.limits.resume_timeout_s:
             self._repeat_opened(now, now_ms)
 
     def resume(self, resume: ingest_pb2.Resume, now_ms: int) -> Catchup | None:
         """The aggregator says where to take a feed up; returns the REST work that this needs, if any."""
         state = self._feeds.get(resume.feed)
-        if state is None or self._opened_at is None or not self._keeping:
+        if state is None or self._voucher is None or not self._keeping:
             return None
         from_ms = min([resume.watermark_ms, *(gap.from_ms for gap in resume.gaps)])
         # What answers an older opening comes first, and does not know of gaps that were told since.
@@ -208,10 +216,11 @@ class Session:
             return None
         if resume.feed == pb.FEED_USER_FILLS and self._ends_heard_ms is None:
             self._ends_heard_ms = from_ms
-        proven = state.snapshot is not None and any(time_ms < from_ms for time_ms, _ in state.snapshot)
-        replayed = {oid for time_ms, oid in state.snapshot or () if time_ms >= from_ms}
-        through_ms = max([from_ms, *(time_ms for time_ms, _ in state.snapshot or ())])
-        state.snapshot = None
+        snapshot = self._voucher.snapshot(resume.feed)
+        proven = any(time_ms < from_ms for time_ms, _ in snapshot)
+        replayed = {oid for time_ms, oid in snapshot if time_ms >= from_ms}
+        through_ms = max([from_ms, *(time_ms for time_ms, _ in snapshot)])
+        self._voucher.forget_snapshot(resume.feed)
         oids = _order_ids(replayed.union(resume.open_oids)) if resume.feed == pb.FEED_USER_FILLS else ()
         if proven and not oids:
             self.caught_up(resume.feed, from_ms, through_ms, now_ms)
@@ -223,9 +232,11 @@ class Session:
         if work.generation == self.generation:
             self._feeds[work.feed].resumed = False
 
-    def stopping(self, now_ms: int) -> None:
-        """The gateway stops reading this wallet and nobody has taken it over yet."""
-        self.lost("gateway_stopping", now_ms)
+    def stopping(self, reason: str, now_ms: int) -> None:
+        """The gateway stops reading this wallet, and nobody is known to have taken it over."""
+        self._connections.clear()
+        self._voucher = None
+        self._close(reason, now_ms)
 
     def is_void(self, work: Catchup) -> bool:
         """Another opening has replaced the one that the work belongs to, or its events are not kept now."""
@@ -276,16 +287,23 @@ class Session:
             return True
         return self._keep(pb.Event(received_at_ms=now_ms, fill=data), now_ms, row.time)
 
-    def _fills(self, frame: frames.UserFills, now_ms: int) -> None:
-        for row in frame.rows:
-            self.fill(pb.FEED_USER_FILLS, row, None, now_ms, replayed=frame.is_snapshot)
-            self._saw(pb.FEED_USER_FILLS, row.time)
-
-    def _slices(self, frame: frames.TwapSliceFills, now_ms: int) -> None:
-        for row in frame.rows:
-            feed = pb.FEED_USER_TWAP_SLICE_FILLS
-            self.fill(feed, row.fill, row.twap_id, now_ms, replayed=frame.is_snapshot)
-            self._saw(feed, row.fill.time)
+    def _fills(
+        self,
+        connection: Connection,
+        feed: pb.Feed.ValueType,
+        rows: Iterable[tuple[wire.Fill, int | None]],
+        now_ms: int,
+        *,
+        is_snapshot: bool,
+    ) -> None:
+        second = self._voucher is not None and connection is not self._voucher
+        # What the connection that is vouched for has shown need not be told again by a second one's first frame.
+        known_ms = self._feeds[feed].last_ms if second and is_snapshot else 0
+        for row, twap_id in rows:
+            if row.time >= known_ms:
+                self.fill(feed, row, twap_id, now_ms, replayed=is_snapshot)
+            if not second:
+                self._saw(feed, row.time)
 
     def twap_ends(self, rows: Iterable[wire.TwapHistoryRow], now_ms: int) -> None:
         """Forward the ends of TWAPs, from the stream or from REST."""
@@ -316,22 +334,51 @@ class Session:
         self._keep_state(pb.Event(received_at_ms=now_ms, account_snapshot=snapshot))
 
     def _snapshot(
-        self, feed: pb.Feed.ValueType, frame: frames.UserFills | frames.TwapSliceFills, rows: Iterable[tuple[int, int]]
+        self,
+        connection: Connection,
+        feed: pb.Feed.ValueType,
+        frame: frames.UserFills | frames.TwapSliceFills,
+        rows: Iterable[Row],
     ) -> None:
         # A snapshot with a row that could not be read or kept proves nothing, but it was the first frame.
         if frame.is_snapshot:
-            whole = self._keeping and not frame.rejected
-            self._feeds[feed].snapshot = list(rows) if whole else []
+            connection.took_snapshot(feed, list(rows) if self._keeping and not frame.rejected else [])
 
     def _saw(self, feed: pb.Feed.ValueType, time_ms: int) -> None:
         state = self._feeds[feed]
         state.last_ms = max(state.last_ms, time_ms)
         self.venue_ms = max(self.venue_ms, time_ms)
 
-    def _open_if_complete(self, now: float, now_ms: int) -> None:
-        snapshots = all(state.snapshot is not None for state in self._feeds.values())
-        if self.is_acknowledged and snapshots and self._opened_at is None:
+    def _relief(self, connection: Connection, now: float) -> Connection | None:
+        for other in self._connections:
+            whole_at = other.whole_at
+            if other is not connection and whole_at is not None and now - whole_at >= self.limits.overlap_s:
+                return other
+        return None
+
+    def _open_if_whole(self, connection: Connection, now: float, now_ms: int) -> None:
+        if connection not in self._connections or connection.acknowledged_at is None or not connection.has_snapshots:
+            return
+        if connection.whole_at is None:
+            connection.whole_at = now
+        if self._voucher is None:
+            self._voucher = connection
             self._tell_opened(now, now_ms)
+
+    def _open_without_snapshots(self, now: float, now_ms: int) -> None:
+        for connection in self._connections:
+            acknowledged_at = connection.acknowledged_at
+            if acknowledged_at is not None and now - acknowledged_at > self.limits.snapshot_timeout_s:
+                self._voucher = connection
+                self._tell_opened(now, now_ms)
+                return
+
+    def _close(self, reason: str, now_ms: int) -> None:
+        self.generation += 1
+        self._opened_at = None
+        for state in self._feeds.values():
+            state.covered_from_ms, state.resumed = None, False
+        self._tell_gaps(reason, now_ms)
 
     def _tell_opened(self, now: float, now_ms: int) -> None:
         self._opened_at = now
@@ -344,8 +391,9 @@ class Session:
     def _open_again(self, now: float, now_ms: int) -> None:
         # Frames were dropped since the snapshot, so it proves nothing any more; no other will come.
         self.generation += 1
-        for state in self._feeds.values():
-            state.snapshot = None if state.snapshot is None else []
+        for feed, state in self._feeds.items():
+            for connection in self._connections:
+                connection.forget_snapshot(feed)
             state.covered_from_ms, state.resumed = None, False
         if self._opened_at is not None:
             self._tell_opened(now, now_ms)

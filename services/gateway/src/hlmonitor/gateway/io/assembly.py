@@ -7,6 +7,7 @@ from hlmonitor.gateway.core.pool import Pool
 from hlmonitor.gateway.core.routing import Routes
 from hlmonitor.gateway.core.turns import Turns
 from hlmonitor.gateway.core.window import Window
+from hlmonitor.gateway.io.access import VenueAccess
 from hlmonitor.gateway.io.budgets import Budgets
 from hlmonitor.gateway.io.catchup import CatchupReader
 from hlmonitor.gateway.io.frame_counter import FrameCounter
@@ -14,7 +15,7 @@ from hlmonitor.gateway.io.ingest import Delivery
 from hlmonitor.gateway.io.notifier import Notifier
 from hlmonitor.gateway.io.supervisor import Supervisor
 from hlmonitor.gateway.io.turns import Gate
-from hlmonitor.gateway.io.wallet import VenueAccess
+from hlmonitor.gateway.io.wallets import Wallets
 from hlmonitor.gateway.settings import GatewaySettings
 from hlmonitor.runtime.service import Service
 from hlmonitor.venue.core.limits import RateLedger
@@ -31,16 +32,15 @@ def make_supervisor(
     """Put a supervisor together from the settings."""
     settings = service.settings
     budgets = Budgets(RateLedger(settings.new_connections_per_minute), RateLedger(settings.messages_per_minute), rest)
+    window = Window(settings.window_events, settings.window_events_per_address)
+    # Before the first view of the members nothing may be taken.
+    pool = Pool(connections=0, subscriptions=0)
+    wallets = Wallets(settings, tasks, window, pool, service.log)
     supervisor = Supervisor(
-        service,
-        tasks,
-        Window(settings.window_events, settings.window_events_per_address),
-        Routes(settings.not_owner_pause_s),
-        budgets,
-        Pool(settings.connections, settings.subscriptions),
-        settings.unique_users,
+        service, tasks, window, Routes(settings.not_owner_pause_s), budgets, wallets, settings.unique_users
     )
-    supervisor.venue = _venue_access(supervisor, client, room)
+    wallets.changed = supervisor.changed
+    wallets.venue = _venue_access(supervisor, client, room)
     supervisor.delivery = Delivery(
         incarnation=uuid.uuid4().hex,
         window=supervisor.window,
@@ -79,6 +79,7 @@ def _venue_access(supervisor: Supervisor, client: InfoClient, room: Notifier) ->
             settings.ack_timeout_s,
             {"allDexsClearinghouseState": settings.stale_after_s},
         ),
+        pool=supervisor.wallets.pool,
         new_connections=supervisor.budgets.new_connections,
         messages=supervisor.budgets.messages,
         reader=reader,
@@ -87,6 +88,7 @@ def _venue_access(supervisor: Supervisor, client: InfoClient, room: Notifier) ->
         log=service.log,
         backoff_initial_s=settings.backoff_initial_s,
         backoff_most_s=settings.backoff_most_s,
+        rotate_after_s=settings.rotate_after_s,
         added=supervisor.added,
         learned_users=supervisor.learned_users,
     )
