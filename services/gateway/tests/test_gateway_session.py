@@ -238,7 +238,7 @@ def test_a_gap_is_told_once_until_it_is_caught_up() -> None:
 def test_an_answer_to_an_older_opening_does_not_hide_the_gap_that_was_told_since() -> None:
     wallet = Wallet()
     wallet.open(fill(40))
-    wallet.session.lost("closed", 2000)
+    wallet.lose()
     wallet.open()
     assert wallet.resume(watermark_ms=60) is not None
     work = wallet.session.resume(

@@ -1,10 +1,11 @@
 """From the venue's rows to the events of the contract. Every decimal stays the venue's own string."""
 
 from decimal import Decimal, InvalidOperation
+from typing import assert_never
 
 from hlmonitor.domain.addresses import Address
 from hlmonitor.v1 import events_pb2 as pb
-from hlmonitor.venue.core import wire
+from hlmonitor.venue.core import frames, wire
 
 _SIDES = {"B": pb.SIDE_BUY, "A": pb.SIDE_SELL}
 # A TWAP with one of these goes on: telling them would look like an end.
@@ -106,33 +107,32 @@ def twap_end(address: Address, row: wire.TwapHistoryRow) -> pb.OrderStatus | Non
         raise RowError(f"end of TWAP {row.twap_id} cannot be held: {error}") from error
 
 
-def perp_snapshot(address: Address, states: list[tuple[str, wire.ClearinghouseState]]) -> pb.AccountSnapshot:
-    """The state of every perpetuals dex.
+def account_snapshot(
+    address: Address, frame: frames.PerpStates | frames.SpotState | frames.AccountMode
+) -> pb.AccountSnapshot:
+    """What a frame says of the account: every perpetuals dex, all spot balances, or where collateral is kept.
 
     Raises:
         RowError: a number is beyond what the contract holds.
     """
     try:
-        dexes = [_dex_state(dex, state) for dex, state in states]
-        return pb.AccountSnapshot(address=address, perps=pb.AccountSnapshot.Perps(dexes=dexes))
+        match frame:
+            case frames.PerpStates():
+                dexes = [_dex_state(dex, state) for dex, state in frame.states]
+                return pb.AccountSnapshot(address=address, perps=pb.AccountSnapshot.Perps(dexes=dexes))
+            case frames.SpotState():
+                balances = [_balance(row) for row in frame.state.balances]
+                return pb.AccountSnapshot(address=address, spot=pb.AccountSnapshot.Spot(balances=balances))
+            case frames.AccountMode():
+                return pb.AccountSnapshot(address=address, abstraction=frame.abstraction)
+            case unreachable:
+                assert_never(unreachable)
     except ValueError as error:
         raise RowError(f"account state of {address} cannot be held: {error}") from error
 
 
-def spot_snapshot(address: Address, state: wire.SpotClearinghouseState) -> pb.AccountSnapshot:
-    """All spot balances.
-
-    Raises:
-        RowError: a number is beyond what the contract holds.
-    """
-    try:
-        balances = [
-            pb.SpotBalance(coin=row.coin, token=row.token, total=row.total, hold=row.hold, entry_ntl=row.entry_ntl)
-            for row in state.balances
-        ]
-    except ValueError as error:
-        raise RowError(f"spot balances of {address} cannot be held: {error}") from error
-    return pb.AccountSnapshot(address=address, spot=pb.AccountSnapshot.Spot(balances=balances))
+def _balance(row: wire.SpotBalance) -> pb.SpotBalance:
+    return pb.SpotBalance(coin=row.coin, token=row.token, total=row.total, hold=row.hold, entry_ntl=row.entry_ntl)
 
 
 def _liquidation(row: wire.Liquidation | None) -> pb.Liquidation | None:

@@ -180,13 +180,8 @@ class Session:
                 self.twap_ends(frame.rows, now_ms)
             case frames.OrderUpdates():
                 self.statuses(frame.rows, now_ms)
-            case frames.PerpStates(user=user) if user == self.address:
-                self._perp_states(frame, now_ms)
-            case frames.SpotState(user=user) if user == self.address:
-                self._spot_state(frame, now_ms)
-            case frames.AccountMode(user=user) if user == self.address:
-                mode = pb.AccountSnapshot(address=self.address, abstraction=frame.abstraction)
-                self._keep_state(pb.Event(received_at_ms=now_ms, account_snapshot=mode))
+            case frames.PerpStates() | frames.SpotState() | frames.AccountMode() if frame.user == self.address:
+                self._account(frame, now_ms)
             case _:
                 return
 
@@ -316,22 +311,18 @@ class Session:
             if status is not None:
                 self._keep(pb.Event(received_at_ms=now_ms, order_status=status), now_ms)
 
-    def _perp_states(self, frame: frames.PerpStates, now_ms: int) -> None:
-        self.venue_ms = max([self.venue_ms, *(state.time for _, state in frame.states)])
+    def _account(self, frame: frames.PerpStates | frames.SpotState | frames.AccountMode, now_ms: int) -> None:
+        if isinstance(frame, frames.PerpStates):
+            self.venue_ms = max([self.venue_ms, *(state.time for _, state in frame.states)])
         try:
-            snapshot = events.perp_snapshot(self.address, frame.states)
+            snapshot = events.account_snapshot(self.address, frame)
         except events.RowError as error:
             self.rejected.append(str(error))
             return
-        self._keep_state(pb.Event(received_at_ms=now_ms, account_snapshot=snapshot))
-
-    def _spot_state(self, frame: frames.SpotState, now_ms: int) -> None:
-        try:
-            snapshot = events.spot_snapshot(self.address, frame.state)
-        except events.RowError as error:
-            self.rejected.append(str(error))
-            return
-        self._keep_state(pb.Event(received_at_ms=now_ms, account_snapshot=snapshot))
+        # The next state replaces this one: without room it is simply left out.
+        if self._keeping:
+            event = pb.Event(received_at_ms=now_ms, account_snapshot=snapshot)
+            self.window.append(self.address, self._partition, event)
 
     def _snapshot(
         self,
@@ -405,11 +396,6 @@ class Session:
             self._keeping = False
             self._tell_gaps("window_full", now_ms, venue_ms)
         return False
-
-    def _keep_state(self, event: pb.Event) -> None:
-        # The next state replaces this one: without room it is simply left out.
-        if self._keeping:
-            self.window.append(self.address, self._partition, event)
 
     def _tell(self, event: pb.Event) -> None:
         self.window.append(self.address, self._partition, event, always=True)
