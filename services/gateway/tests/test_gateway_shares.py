@@ -53,12 +53,27 @@ def test_a_part_of_the_room_never_exceeds_the_same_part_of_the_limit(wallets: in
     assert all(shares[name] <= limits[name] for name in names)
 
 
-@given(st.lists(st.integers(0, 10), min_size=1, max_size=5))
-def test_all_that_may_be_held_never_exceeds_the_limit(held: list[int]) -> None:
-    held = [count if sum(held[:place]) + count <= LIMIT else 0 for place, count in enumerate(held)]
-    group = {str(place): room(count, len(held)) for place, count in enumerate(held)}
-    # Each takes what it may in turn, and says so before the next one looks.
-    for name, entry in list(group.items()):
-        left = allowance(group, name, LIMIT, LIMIT).connections
-        group[name] = room(max(entry.connections, left), len(held))
-    assert sum(entry.connections for entry in group.values()) <= LIMIT
+def test_of_two_who_join_at_once_the_second_leaves_the_first_its_share() -> None:
+    group = {"a": room(8, size=3), "b": room(size=3), "c": room(size=3)}
+    assert [allowance(group, name, LIMIT, LIMIT).connections for name in "bc"] == [2, 0]
+    group["a"] = room(5, size=3)
+    assert [allowance(group, name, LIMIT, LIMIT).connections for name in "bc"] == [3, 2]
+
+
+@given(st.data(), st.integers(2, 4), st.integers(0, LIMIT))
+def test_whatever_is_heard_late_all_together_never_hold_more_than_the_limit(
+    data: st.DataObject, members: int, first_holds: int
+) -> None:
+    names = [str(number) for number in range(members)]
+    over = data.draw(st.sampled_from(names))
+    held = dict.fromkeys(names, 0) | {over: first_holds}
+    views = {name: dict(held) for name in names}
+    for _ in range(30):
+        name, other = data.draw(st.sampled_from(names)), data.draw(st.sampled_from(names))
+        views[name] |= {other: held[other], name: held[name]}
+        group = {member: room(count, members) for member, count in views[name].items()}
+        if held[name] < allowance(group, name, LIMIT, LIMIT).connections:
+            held[name] += 1
+        elif held[name] and data.draw(st.booleans()):
+            held[name] -= 1
+        assert sum(held.values()) <= LIMIT

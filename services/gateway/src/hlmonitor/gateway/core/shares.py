@@ -1,11 +1,11 @@
 """What a gateway may hold of its egress IP's connections and users beside the gateways that leave through it too.
 
 Each takes an equal share. While members come and go, one may hold more than its share for a moment: so each says what
-it claims (what it holds, or may still take unasked), and none goes beyond what the others' claims leave. Claims are
-trusted only of those who count as many members as we do: else they do not know of us, or we not of them.
+it holds, and takes no more than the others leave. What one says may be old, so those before us by name are counted with
+their whole share at least: they count us with what we hold. Nobody is trusted who counts another number of members.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,8 +14,8 @@ import msgspec
 GROUP_ATTRIBUTE = "egress_group"
 ROOM_ATTRIBUTE = "group_wallets"
 SIZE_ATTRIBUTE = "group_size"
-CONNECTIONS_ATTRIBUTE = "connections_claimed"
-USERS_ATTRIBUTE = "users_claimed"
+CONNECTIONS_ATTRIBUTE = "connections_held"
+USERS_ATTRIBUTE = "users_held"
 OVERSPENT_ATTRIBUTE = "overspent"
 
 
@@ -36,9 +36,9 @@ class GatewayRoom(msgspec.Struct, frozen=True):
     group_size: int = 0
     """How many gateways it counts in the group, itself included; 0 before its first view."""
     connections: int = 0
-    """Connections that it holds, or may open without asking."""
+    """Connections that it holds."""
     users: int = 0
-    """Wallets that the venue counts for it, or may come to count."""
+    """Wallets that the venue counts for it."""
     overspent: Spent = Spent()
     """What it took within the last minute beyond its present share."""
     draining: bool = False
@@ -89,23 +89,23 @@ def allowance(gateways: Mapping[str, GatewayRoom], me: str, connections: int, us
     if mine is None:
         return Allowance(0, 0, 0)
     group = {name: room for name, room in gateways.items() if room.group == mine.group}
-    others = [room for name, room in group.items() if name != me]
     size = len(group)
-    if any(room.group_size != size for room in others):
+    if any(room.group_size != size for name, room in group.items() if name != me):
         return Allowance(size, 0, 0)
-    if mine.draining:
-        return Allowance(size, 0, 0, is_agreed=True)
     staying = sorted(name for name, room in group.items() if not room.draining)
     return Allowance(
         size,
-        _left(connections, split(connections, staying)[me], (room.connections for room in others)),
-        _left(users, split(users, staying)[me], (room.users for room in others)),
+        _left(split(connections, staying), me, {name: room.connections for name, room in group.items()}, connections),
+        _left(split(users, staying), me, {name: room.users for name, room in group.items()}, users),
         is_agreed=True,
     )
 
 
-def _left(limit: int, share: int, claims: Iterable[int]) -> int:
-    return max(min(share, limit - sum(claims)), 0)
+def _left(shares: Mapping[str, int], me: str, held: Mapping[str, int], limit: int) -> int:
+    for name, holds in held.items():
+        if name != me:
+            limit -= max(holds, shares.get(name, 0)) if name < me else holds
+    return max(min(shares.get(me, 0), limit), 0)
 
 
 def _number(text: str) -> int:

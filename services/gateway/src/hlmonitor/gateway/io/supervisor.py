@@ -70,9 +70,7 @@ class Supervisor:
         """What this gateway's heartbeat says."""
         settings = self.service.settings
         wallets = group_wallets(self.unique_users, settings.connections, settings.spare_connections)
-        room = GatewayRoom(
-            settings.egress_group, wallets, self._group_size, *self.wallets.claims, self.budgets.overspent
-        )
+        room = GatewayRoom(settings.egress_group, wallets, self._group_size, *self.wallets.held, self.budgets.overspent)
         return Member(kind=KIND, name=settings.instance, attributes=room.attributes(), draining=self._draining)
 
     def joined(self, presence: Presence) -> None:

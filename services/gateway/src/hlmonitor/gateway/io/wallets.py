@@ -67,9 +67,9 @@ class Wallets:
         self.users = allowance.users
 
     @property
-    def claims(self) -> tuple[int, int]:
-        """Connections and users that we hold, or may take without asking."""
-        return max(self.pool.held, self.pool.connections), max(len(self._counted()), self.users)
+    def held(self) -> tuple[int, int]:
+        """Connections and users of ours at the venue."""
+        return self.pool.held, len(self._counted())
 
     def reconcile(self, watched: Mapping[Address, WatchEntry], assignment: Assignment, *, stopping: bool) -> None:
         """Bring what runs in line with what is ours."""
