@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from hlmonitor.domain.addresses import Address
 from hlmonitor.gateway.core.connection import FEEDS, subscriptions_of
-from hlmonitor.gateway.core.session import Catchup, Session, SessionLimits
+from hlmonitor.gateway.core.feeds import Catchup
+from hlmonitor.gateway.core.session import Session, SessionLimits
 from hlmonitor.gateway.core.window import Window
 from hlmonitor.v1 import events_pb2 as pb
 from hlmonitor.v1 import ingest_pb2

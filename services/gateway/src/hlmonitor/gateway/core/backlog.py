@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field, replace
 
-from hlmonitor.gateway.core.session import Catchup
+from hlmonitor.gateway.core.feeds import Catchup
 
 MAX_WAITING = 32
 """Works that wait in a lane; past it the newest is left out, and the aggregator asks again."""

@@ -16,6 +16,7 @@ from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.partitions import partition_of
 from hlmonitor.gateway.core import events
 from hlmonitor.gateway.core.connection import FEEDS, Connection, Row
+from hlmonitor.gateway.core.feeds import Catchup, FeedState
 from hlmonitor.gateway.core.window import Window
 from hlmonitor.v1 import events_pb2 as pb
 from hlmonitor.v1 import ingest_pb2
@@ -23,38 +24,6 @@ from hlmonitor.venue.core import frames, wire
 
 ROOM_SHARE = 0.5
 """A wallet whose events were dropped is taken up again when the window is no fuller than this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Catchup:
-    """REST work that proves a stretch of a feed, or was asked for."""
-
-    feed: pb.Feed.ValueType
-    from_ms: int
-    to_ms: int | None
-    oids: tuple[int, ...]
-    """Orders whose status may have been missed."""
-    reads_rows: bool
-    through_ms: int
-    """How far the feed is known without reading rows."""
-    generation: int | None
-    """The opening that this belongs to: void when another one came. None: valid always."""
-    routine: bool = False
-    """Nothing is known to be missing, and nobody waits."""
-
-
-@dataclass(slots=True)
-class _Feed:
-    last_ms: int = 0
-    """Everything before this was forwarded, as far as the stream showed."""
-    proven_ms: int = 0
-    """Everything before this was forwarded, as REST and snapshots show: the stream alone proves no calm."""
-    covered_from_ms: int | None = None
-    """Everything from here on was forwarded without a break; None while that is not proven."""
-    gap_told: bool = False
-    resumed: bool = False
-    resumed_from_ms: int = 0
-    """From where the answer to the opening had it taken up."""
 
 
 @dataclass(slots=True)
@@ -83,7 +52,7 @@ class Session:
     """The venue's clock as far as frames showed it."""
     generation: int = 0
     _partition: int = field(init=False)
-    _feeds: dict[pb.Feed.ValueType, _Feed] = field(default_factory=lambda: {feed: _Feed() for feed in FEEDS})
+    _feeds: dict[pb.Feed.ValueType, FeedState] = field(default_factory=lambda: {feed: FeedState() for feed in FEEDS})
     _connections: list[Connection] = field(default_factory=list)
     _voucher: Connection | None = None
     """The connection by which the wallet was opened, or the one that took its place."""
@@ -292,8 +261,8 @@ class Session:
         is_snapshot: bool,
     ) -> None:
         second = self._voucher is not None and connection is not self._voucher
-        # What the connection that is vouched for has shown need not be told again by a second one's first frame.
-        known_ms = self._feeds[feed].last_ms if second and is_snapshot else 0
+        # What is proven need not be told again by a second connection's first frame.
+        known_ms = self._feeds[feed].proven_ms if second and is_snapshot else 0
         for row, twap_id in rows:
             if row.time >= known_ms:
                 self.fill(feed, row, twap_id, now_ms, replayed=is_snapshot)

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hlmonitor.gateway.core.backlog import Lane
-from hlmonitor.gateway.core.session import Catchup, Session
+from hlmonitor.gateway.core.feeds import Catchup
+from hlmonitor.gateway.core.session import Session
 from hlmonitor.gateway.io.catchup import CatchupReader, Reading
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from hlmonitor.gateway.core.backfill import Pager
+from hlmonitor.gateway.core.feeds import Catchup
 from hlmonitor.gateway.core.progress import Progress
-from hlmonitor.gateway.core.session import Catchup, Session
+from hlmonitor.gateway.core.session import Session
 from hlmonitor.gateway.core.turns import Heat, heat
 from hlmonitor.gateway.io.notifier import Notifier
 from hlmonitor.gateway.io.turns import Gate

@@ -11,9 +11,9 @@ from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.partitions import partition_of
 from hlmonitor.domain.watch import WatchEntry
 from hlmonitor.gateway.core.assignment import Assignment, assign, group_wallets
+from hlmonitor.gateway.core.feeds import Catchup
 from hlmonitor.gateway.core.handover import Notice
 from hlmonitor.gateway.core.routing import Routes
-from hlmonitor.gateway.core.session import Catchup
 from hlmonitor.gateway.core.shares import GatewayRoom, allowance
 from hlmonitor.gateway.core.window import Window
 from hlmonitor.gateway.io.budgets import Budgets
@@ -283,7 +283,7 @@ class Supervisor:
         metrics.acknowledgement_lag_seconds.set_function(self._acknowledgement_lag_s)
         metrics.wallets_uncovered.set_function(lambda: len(self._uncovered()))
         metrics.backfills_pending.set_function(
-            lambda: sum(len(running.wallet.backlog) for running in self._wallets.values())
+            lambda: sum(len(running.wallet.backlog) for running in self.wallets.running.values())
         )
 
     def add_status(self) -> None:

@@ -77,7 +77,8 @@ class Wallets:
         wanted = assignment.of(self.settings.instance)
         for address in list(self.running):
             self._judge(address, wanted, watched, assignment.owners, now, STOPPING if stopping else None)
-        crowded_out = [address for address in sorted(wanted - self.running.keys()) if not self._start(address, watched[address].priority, now)]
+        missing = sorted(wanted - self.running.keys())
+        crowded_out = [address for address in missing if not self._start(watched[address], now)]
         self._make_room([address for address in crowded_out if self.handover.wait(address, now)])
         for address in wanted & self.running.keys():
             self.handover.started(address)
@@ -121,13 +122,14 @@ class Wallets:
         elif answer := self.handover.leave(address, now):
             self._stop(address, answer if answer == Word.CAUGHT_UP else why or answer)
 
-    def _start(self, address: Address, priority: int, now: float) -> bool:
+    def _start(self, entry: WatchEntry, now: float) -> bool:
+        address = entry.address
         if address in self._closing or not self._has_user_slot(address, now):
             return False
         if self.pool.place(address, len(SUBSCRIPTION_TYPES), exclusive=True) is None:
             return False
         limits = SessionLimits(self.settings.ack_timeout_s, self.settings.resume_timeout_s)
-        wallet = Wallet(Session(address, self.window, limits), self.venue, priority=priority)
+        wallet = Wallet(Session(address, self.window, limits), self.venue, priority=entry.priority)
         self.running[address] = Running(wallet, self.tasks.create_task(wallet.run(), name=f"wallet {address}"))
         self.log.info("wallet_started", address=address)
         return True
