@@ -32,6 +32,7 @@ class Writer:
     database: Database
     stub: "storage_pb2_grpc.StorageAsyncStub"
     metrics: Metrics
+    committer: Committer
 
     async def acquire(self, partition: int) -> int:
         return (await self.stub.AcquireEpoch(storage_pb2.AcquireEpochRequest(partition=partition, owner="test"))).epoch
@@ -90,7 +91,7 @@ async def running_writer(database_url: str, **changes: object) -> AsyncIterator[
         await server.start()
         committing = tasks.create_task(committer.run())
         async with open_channel(f"127.0.0.1:{port}") as channel:
-            yield Writer(database, storage_pb2_grpc.StorageStub(channel), metrics)
+            yield Writer(database, storage_pb2_grpc.StorageStub(channel), metrics, committer)
         stopping.set()
         committer.stop()
         await committing

@@ -1,11 +1,17 @@
 """The cleaner as a real process."""
 
 import asyncio
+import time
 from pathlib import Path
 
+from aged_rows import DAY_MS, Store
+
 from hlmonitor.local.services import ServiceProcess
+from hlmonitor.storage import Database
 from hlmonitor.storage.migrate import migrate
 
+ORDERS = 60
+REST = (("dir", "hl_fill"), ("status", "hl_order_status"), ("symbol", "hl_address_signals"))
 PROGRAM = ["-W", "error", "-m", "hlmonitor.cleaner"]
 
 
@@ -49,3 +55,39 @@ async def test_forgetting_fills_within_the_dedup_horizon_is_refused(tmp_path: Pa
     process.start()
     assert await process.wait() == 2
     assert "must be longer than dedup_horizon, which is 777600 s" in process.log_tail()
+
+
+async def test_a_cleaner_killed_in_the_middle_has_taken_nothing_before_its_order(
+    tmp_path: Path, database_url: str
+) -> None:
+    await migrate(database_url)
+    database = Database(database_url)
+    store = Store(database, time.time_ns() // 1_000_000)
+    names = [f"order-{number:03}" for number in range(ORDERS)]
+    for name in (*names, "resting"):
+        await store.order(name, 9 * DAY_MS, finished=name != "resting")
+        await store.fill(name, 9 * DAY_MS)
+        await store.status(name, 9 * DAY_MS)
+        await store.signal(name, 9 * DAY_MS)
+    process = ServiceProcess("cleaner", PROGRAM, tmp_path, {"database_url": database_url, "step_rows": 1})
+    # Amid its orders, then amid their fills.
+    for column, table in (("direction", "hl_order_aggregation"), ("dir", "hl_fill")):
+        process.start()
+        async with asyncio.timeout(60):
+            while len(left := await store.left(column, table)) > ORDERS - 3:
+                assert process.running
+        process.kill()
+        assert len(left) > 1
+        await assert_whole(store)
+    process.start()
+    assert await process.wait() == 0
+    for column, table in REST:
+        assert await store.left(column, table) == ["resting"], table
+    await database.close()
+
+
+async def assert_whole(store: Store) -> None:
+    """Every order that has its row has everything else of it too."""
+    orders = {direction.removeprefix("open ") for direction in await store.left("direction", "hl_order_aggregation")}
+    for column, table in REST:
+        assert orders <= set(await store.left(column, table)), table

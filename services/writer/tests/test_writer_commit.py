@@ -347,6 +347,30 @@ async def test_a_row_that_another_session_holds_delays_the_commit_and_is_no_pois
     await other.close()
 
 
+async def test_batches_of_streams_that_ended_do_not_pile_up_while_the_database_is_busy(writer: Writer) -> None:
+    await writer.acquire(PARTITION)
+    waiting = writer.committer.planner
+    other = Database(writer.database.engine.url.render_as_string(hide_password=False))
+    async with other.write() as connection:
+        await partitions.lock(connection, [PARTITION])
+        for _ in range(3):
+            calls = [asyncio.ensure_future(writer.commit(batch(1, whole_unit()))) for _ in range(4)]
+            async with asyncio.timeout(20):
+                # One of the first is in the transaction that waits.
+                while len(waiting) < 3:
+                    await asyncio.sleep(0)
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+            async with asyncio.timeout(20):
+                while len(waiting) > 0:
+                    await asyncio.sleep(0)
+        await connection.rollback()
+    await other.close()
+    (reply,) = await writer.commit(batch(1, whole_unit()))
+    assert reply.WhichOneof("result") == "done"
+
+
 async def test_a_stream_without_a_batch_is_known_to_be_open(writer: Writer) -> None:
     call = writer.stub.Commit()
     async with asyncio.timeout(5):

@@ -61,6 +61,17 @@ def test_two_batches_of_a_partition_are_never_in_one_group() -> None:
     assert taken(made) == ["batch-1"]
 
 
+def test_a_batch_that_nobody_waits_for_is_in_no_group() -> None:
+    made = planner()
+    first, same = Waiting(1, 1, "batch"), Waiting(1, 1, "batch")
+    for waiting in (first, same):
+        made.add(waiting)
+    made.discard(first)
+    assert made.take() == [same]
+    made.discard(same)
+    assert len(made) == 0
+
+
 def numbered(wallet: str, *numbers: int) -> list[NumberedSignal]:
     return [NumberedSignal(f"{wallet}-{number}", wallet, number) for number in numbers]
 

@@ -1,75 +1,15 @@
 """The writer as a real process, killed and deprived of its database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
-import pytest
-from sqlalchemy import text
-from writer_builders import PARTITION, batch, fill, order, signal, unit
+from writer_client import TIMEOUT_S, acquire, commit, connected, numbered, scalar
 
 from hlmonitor.local.database_fixtures import servers_only
 from hlmonitor.local.databases import DatabaseServer
-from hlmonitor.local.ports import free_port
 from hlmonitor.local.services import ServiceProcess
-from hlmonitor.runtime.grpc import open_channel
-from hlmonitor.storage import Database
-from hlmonitor.v1 import storage_pb2, storage_pb2_grpc
-
-TIMEOUT_S = 20
-
-
-@pytest.fixture
-def listen() -> str:
-    return f"127.0.0.1:{free_port()}"
-
-
-@pytest.fixture
-def process(database_url: str, listen: str, tmp_path: Path) -> Iterator[ServiceProcess]:
-    settings = {"database_url": database_url, "listen": listen}
-    made = ServiceProcess("writer", ["-W", "error", "-m", "hlmonitor.writer"], tmp_path, settings)
-    yield made
-    made.kill()
-
-
-@asynccontextmanager
-async def connected(listen: str) -> AsyncIterator["storage_pb2_grpc.StorageAsyncStub"]:
-    async with open_channel(listen) as channel:
-        yield storage_pb2_grpc.StorageStub(channel)
-
-
-async def acquire(listen: str) -> int:
-    async with connected(listen) as stub:
-        request = storage_pb2.AcquireEpochRequest(partition=PARTITION, owner="test")
-        return (await stub.AcquireEpoch(request, timeout=TIMEOUT_S, wait_for_ready=True)).epoch
-
-
-async def commit(listen: str, message: storage_pb2.CommitBatch) -> storage_pb2.CommitReply:
-    async with connected(listen) as stub, asyncio.timeout(TIMEOUT_S):
-        async for reply in stub.Commit(iter([message]), wait_for_ready=True):
-            return reply
-    raise AssertionError("the stream ended without a reply")
-
-
-async def scalar(database_url: str, query: str) -> int:
-    database = Database(database_url)
-    try:
-        async with database.read() as connection:
-            return int(await connection.scalar(text(query)) or 0)
-    finally:
-        await database.close()
-
-
-def numbered(number: int, epoch: int) -> storage_pb2.CommitBatch:
-    part = unit(
-        f"order-{number}",
-        fills=[fill(number, order=f"order-{number}", open_number=number)],
-        rows=[order(f"order-{number}", oid=number)],
-        signals=[signal(number)],
-    )
-    return batch(number, part, epoch=epoch)
+from hlmonitor.v1 import storage_pb2
 
 
 async def test_a_batch_whose_reply_was_lost_by_a_kill_is_done_and_not_doubled(

@@ -9,13 +9,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from hlmonitor.storage.errors import StorageError
 
 _READ_ONLY = "hlmon_read_only"
+_APPLICATION = "hl-monitor"
+_END_STALLED = text("""
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = current_user AND application_name = :application
+AND state = 'active' AND wait_event = 'ClientRead'
+AND state_change < clock_timestamp() - make_interval(secs => :after_s)
+""")
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "mysql": "mysql+asyncmy"}
 _SAME = {"postgres": "postgresql", "mariadb": "mysql"}
 
@@ -38,7 +45,8 @@ class Database:
     """One database, opened lazily. Safe to share within one event loop."""
 
     def __init__(self, url: str, *, timeouts: Timeouts | None = None, pool_size: int = 4) -> None:
-        self._engine = open_engine(url, timeouts or Timeouts(), pool_size)
+        self._timeouts = timeouts or Timeouts()
+        self._engine = open_engine(url, self._timeouts, pool_size)
         self._writing = asyncio.Lock()
 
     @property
@@ -70,6 +78,22 @@ class Database:
             await connection.execution_options(**options)
             async with connection.begin():
                 yield connection
+
+    async def look(self) -> None:
+        """Ask for a sign of life, and end sessions of ours that stand still where the server does not end them itself.
+
+        PostgreSQL's timeout for idle transactions does not run between the preparing of a statement and its execution:
+        a process that is stopped there would keep its locks for as long as its connection lives.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: the database is away.
+        """
+        async with self.read() as connection:
+            if self.dialect == "postgresql":
+                values = {"application": _APPLICATION, "after_s": self._timeouts.idle_in_transaction_s}
+                await connection.execute(_END_STALLED, values)
+            else:
+                await connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
         """Close every connection."""
@@ -169,7 +193,7 @@ def _postgresql(url: URL, timeouts: Timeouts, pool_size: int) -> AsyncEngine:
         "lock_timeout": str(timeouts.lock_s * 1000),
         "idle_in_transaction_session_timeout": str(timeouts.idle_in_transaction_s * 1000),
         "tcp_user_timeout": str(timeouts.tcp_user_s * 1000),
-        "application_name": "hl-monitor",
+        "application_name": _APPLICATION,
     }
     arguments = {"timeout": timeouts.connect_s, "server_settings": settings}
     # JSON stays the text that it is.

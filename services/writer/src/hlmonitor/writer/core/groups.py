@@ -37,6 +37,10 @@ class GroupPlanner(Generic[T]):
         """A batch has come."""
         self._waiting.append(waiting)
 
+    def discard(self, gone: Waiting[T]) -> None:
+        """Nobody waits for its reply any more; nothing happens when it has left already."""
+        self._waiting = deque(waiting for waiting in self._waiting if waiting is not gone)
+
     def take(self) -> list[Waiting[T]]:
         """The batches of the next transaction in the order of their partitions; empty when none waits.
 

@@ -51,13 +51,18 @@ class Committer:
         Raises:
             StoppingError: the writer stops before it came to this batch.
         """
+        request = Request(batch, asyncio.get_running_loop().create_future())
+        waiting = Waiting(batch.partition, weight_of(batch), request)
         try:
             if self._stopped:
                 raise StoppingError("commit")
-            request = Request(batch, asyncio.get_running_loop().create_future())
-            self.planner.add(Waiting(batch.partition, weight_of(batch), request))
+            self.planner.add(waiting)
             self._wake.set()
             return await request.reply
+        except asyncio.CancelledError:
+            # Whose stream has ended sends the batch again: it may not wait here as often as it is sent.
+            self.planner.discard(waiting)
+            raise
         finally:
             self.room.release()
 

@@ -3,11 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import stamina
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from hlmonitor.runtime.health import Component
@@ -37,7 +36,8 @@ class Patience:
     log: Log
     timeout_s: float
     stopping: asyncio.Event
-    _failures: int = 0
+    _failures: dict[object, int] = field(default_factory=dict)
+    """Of each call that has failed and is under way. Reading may work where writing does not."""
 
     async def until_done(self, what: str, operation: Callable[[], Awaitable[T]]) -> T:
         """The operation's result; each attempt gets `timeout_s`.
@@ -46,39 +46,44 @@ class Patience:
             StoppingError: it failed and the service is stopping.
             Exception: the data is to blame; trying again cannot help.
         """
-        async for attempt in stamina.retry_context(
-            on=lambda error: self._may_pass(what, error),
-            attempts=None,
-            timeout=None,
-            wait_initial=FIRST_WAIT_S,
-            wait_max=LONGEST_WAIT_S,
-            wait_jitter=FIRST_WAIT_S,
-        ):
-            with attempt:
-                if self.stopping.is_set() and attempt.num > 1:
-                    raise StoppingError(what)
-                async with asyncio.timeout(self.timeout_s):
-                    result = await operation()
-                self._works(what)
+        call = object()
+        try:
+            async for attempt in stamina.retry_context(
+                on=lambda error: self._may_pass(call, what, error),
+                attempts=None,
+                timeout=None,
+                wait_initial=FIRST_WAIT_S,
+                wait_max=LONGEST_WAIT_S,
+                wait_jitter=FIRST_WAIT_S,
+            ):
+                with attempt:
+                    if self.stopping.is_set() and attempt.num > 1:
+                        raise StoppingError(what)
+                    async with asyncio.timeout(self.timeout_s):
+                        result = await operation()
+                    self._works(call, what)
+        finally:
+            self._failures.pop(call, None)
         return result
 
-    def _may_pass(self, what: str, error: Exception) -> bool:
+    def _may_pass(self, call: object, what: str, error: Exception) -> bool:
         if not isinstance(error, PASSING) or is_data_error(error):
             return False
-        self._failures += 1
+        failures = self._failures[call] = self._failures.get(call, 0) + 1
         reason = str(getattr(error, "orig", None) or error) or type(error).__name__
         # The first failure of a row may be a deadlock or a connection that the server had closed: nothing to act on.
-        if self._failures > 1:
+        if failures > 1:
             self.component.down(f"{what}: {reason}")
-        level = self.log.info if self._failures == 1 else self.log.warning
-        level("database_retry", what=what, failures=self._failures, reason=reason)
+        level = self.log.info if failures == 1 else self.log.warning
+        level("database_retry", what=what, failures=failures, reason=reason)
         return True
 
-    def _works(self, what: str) -> None:
-        if self._failures > 1:
-            self.log.info("database_back", what=what, failures=self._failures)
-        self._failures = 0
-        self.component.up()
+    def _works(self, call: object, what: str) -> None:
+        failures = self._failures.pop(call, 0)
+        if failures > 1:
+            self.log.info("database_back", what=what, failures=failures)
+        if all(others == 1 for others in self._failures.values()):
+            self.component.up()
 
 
 async def watch(database: Database, patience: Patience) -> None:
@@ -90,5 +95,5 @@ async def watch(database: Database, patience: Patience) -> None:
 
 
 async def _look(database: Database) -> None:
-    async with asyncio.timeout(WATCH_TIMEOUT_S), database.read() as connection:
-        await connection.execute(text("SELECT 1"))
+    async with asyncio.timeout(WATCH_TIMEOUT_S):
+        await database.look()
