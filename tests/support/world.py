@@ -149,7 +149,7 @@ class World:
         """Gaps that nobody has closed yet."""
         return await self.rows("SELECT address, feed, from_ms, reason FROM hl_gap WHERE state = 'open'")
 
-    async def metric(self, kind: str, name: str, **labels: str) -> float:
+    async def metric(self, kind: str, name: str, /, **labels: str) -> float:
         """A metric's sum over the services of a kind."""
         return sum([await service.metric(f"hl_monitor_{name}", **labels) for service in self.stack.of_kind(kind)])
 

@@ -383,6 +383,17 @@ def test_a_new_aggregator_that_knows_less_than_was_covered_has_it_read() -> None
     assert (work.reads_rows, work.from_ms) == (True, 49)
 
 
+def test_a_wallet_is_caught_up_when_what_had_to_be_read_was_read_and_not_before() -> None:
+    wallet = Wallet()
+    wallet.open(fill(50))
+    wallet.resume(SLICES, watermark_ms=50)
+    assert isinstance(wallet.resume(watermark_ms=50), Catchup)
+    wallet.session.caught_up(SLICES, 50, 60, 1000)
+    assert not wallet.session.is_caught_up
+    wallet.session.caught_up(FILLS, 50, 60, 1000)
+    assert wallet.session.is_caught_up
+
+
 def test_a_wallet_without_connection_is_not_introduced() -> None:
     wallet = Wallet()
     wallet.session.reopen(1, 1000)

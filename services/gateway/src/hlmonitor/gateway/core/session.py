@@ -70,9 +70,9 @@ class Session:
 
     @property
     def is_caught_up(self) -> bool:
-        """Opened, resumed, and no gap of it open."""
+        """Opened, resumed, read up on, and no gap of it open."""
         return self._opened_at is not None and all(
-            state.resumed and not state.gap_told for state in self._feeds.values()
+            state.resumed and state.covered_from_ms is not None and not state.gap_told for state in self._feeds.values()
         )
 
     @property

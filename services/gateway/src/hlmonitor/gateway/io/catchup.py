@@ -33,7 +33,8 @@ _ROOM = 0.5
 # From here on one list of the account's orders costs less weight than single questions.
 _ASK_SINGLY_UP_TO = 20
 # The venue keeps about 2000 orders of an account; the newest are the ones that it still knows.
-_ASK_SINGLY_AT_MOST = 200
+_ASK_SINGLY_AT_MOST = 500
+_UNKNOWN_IN_A_ROW = 5
 _TELL_EVERY_PAGES = 5
 
 
@@ -178,9 +179,13 @@ class CatchupReader:
             session.heard_ends(known_ms)
             # The list has a row for each status, so it may end before the orders do that the venue still knows.
             rest -= {row.order.oid for row in listed}
+        unknown = 0
         for oid in sorted(rest, reverse=True)[:_ASK_SINGLY_AT_MOST]:
             found = await self._ask(reading, "orderStatus", self._status_of(session, oid))
             await self._forward_statuses(session, work, found)
+            unknown = 0 if found else unknown + 1
+            if unknown >= _UNKNOWN_IN_A_ROW or session.is_void(work):
+                return
 
     async def _status_of(self, session: Session, oid: int) -> list[wire.OrderUpdate]:
         found = await self.client.order_status(session.address, oid)
