@@ -6,12 +6,14 @@ from enum import Enum
 from pathlib import Path
 from typing import Final, Literal, get_args, get_origin
 
+import msgspec
 from command_docs import commands_page
 from layout import ROOT
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from hlmonitor.address_loader.settings import AddressLoaderSettings
+from hlmonitor.aggregator.core.news import News
 from hlmonitor.aggregator.settings import AggregatorSettings
 from hlmonitor.cleaner.settings import CleanerSettings
 from hlmonitor.cli.settings import CliSettings
@@ -100,6 +102,11 @@ def metrics_page() -> str:
     return "".join(parts).rstrip("\n") + "\n"
 
 
+def status_schema() -> str:
+    """docs/status.schema.json: what is said on `hl.status.v1.>` beside heartbeats."""
+    return msgspec.json.format(msgspec.json.encode(msgspec.json.schema(News)), indent=2).decode() + "\n"
+
+
 def _settings_table(fields: dict[str, FieldInfo]) -> Iterator[str]:
     yield "| environment | default | values | what it is |\n|---|---|---|---|\n"
     for name, field in fields.items():
@@ -172,6 +179,7 @@ def _metrics_table(definitions: tuple[MetricDef, ...]) -> Iterator[str]:
 PAGES: Final[dict[Path, Callable[[], str]]] = {
     ROOT / "docs" / "settings.md": settings_page,
     ROOT / "docs" / "metrics.md": metrics_page,
+    ROOT / "docs" / "status.schema.json": status_schema,
     ROOT / "docs" / "simulator-commands.md": lambda: GENERATED + "\n" + commands_page(),
     ROOT / "docs" / "semantics.md": lambda: semantics.page(RULES),
 }

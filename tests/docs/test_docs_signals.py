@@ -5,13 +5,15 @@ import re
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import msgspec
 import pytest
 from aggregates import START_MS, WHALE, Desk, FixedMarkets
 
 from hlmonitor.aggregator.core.batch import Outbox
+from hlmonitor.aggregator.core.news import GapState, Reporter, Source
+from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.partition import Partition
 from hlmonitor.aggregator.core.payload import legacy_json
 from hlmonitor.aggregator.core.signals import Signal
@@ -69,6 +71,20 @@ def heartbeat() -> bytes:
     return said[0]
 
 
+def news() -> dict[str, tuple[bytes, type[msgspec.Struct]]]:
+    """Of each type, what an aggregator says, and its fields."""
+    reporter, now = Reporter("aggregator-1", 0), Now(0.0, START_MS + 43)
+    feed = events_pb2.FEED_USER_FILLS
+    gap = storage_pb2.GapRow(address=WHALE, feed=feed, from_ms=START_MS - 10_000, reason="reconnect", state="open")
+    mark = storage_pb2.Watermark(address=WHALE, feed=feed, watermark_ms=START_MS)
+    told = [
+        *reporter.of_batch(storage_pb2.CommitBatch(gaps=[gap], watermarks=[mark]), now),
+        *reporter.of_sources([(WHALE, Source("gateway-2", "192.0.2.7"))], now),
+    ]
+    encoded = [msgspec.json.encode(one) for one in told]
+    return {msgspec.json.decode(text)["type"]: (text, type(one)) for text, one in zip(encoded, told, strict=True)}
+
+
 def documented(name: str) -> dict[str, Any]:
     found = re.search(rf"<!-- example: {name} -->\n```json\n(.*?)\n```", PAGE, re.DOTALL)
     assert found, f"docs/signals.md has no example {name}"
@@ -77,8 +93,11 @@ def documented(name: str) -> dict[str, Any]:
 
 
 def table_after(heading: str) -> list[str]:
-    section = PAGE.split(f"\n{heading}\n")[1]
-    table = section[section.index("| field | type |") :].split("\n\n")[0]
+    return table_in(PAGE.split(f"\n{heading}\n")[1])
+
+
+def table_in(section: str) -> list[str]:
+    table = section[section.index("| field | type |") :].split("\n\n", maxsplit=1)[0]
     return re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
 
 
@@ -105,6 +124,20 @@ def test_the_heartbeat_is_what_an_aggregator_says() -> None:
     shown = documented("heartbeat")
     assert said | {"time_ms": 0} == shown | {"time_ms": 0}, pretty(heartbeat())
     assert table_after("## Status messages") == list(said)
+
+
+@pytest.mark.parametrize("kind", ["gap", "caught_up", "source"])
+def test_news_are_what_an_aggregator_says_and_every_field_is_explained(kind: str) -> None:
+    text, struct = news()[kind]
+    assert f"<!-- example: {kind} -->\n```json\n{pretty(text)}\n```" in PAGE, pretty(text)
+    of_all = table_after("### News of gaps and sources")
+    own = table_in(PAGE.split(f"<!-- example: {kind} -->")[1])
+    assert of_all + own == ["type", *struct.__struct_fields__]
+
+
+def test_every_state_of_a_gap_is_explained() -> None:
+    (row,) = re.findall(r"^\| `state` \| string \| (`open`.*) \|$", PAGE, re.MULTILINE)
+    assert [state for state in get_args(GapState) if f"`{state}`:" not in row] == []
 
 
 def test_every_field_of_a_signal_is_explained_in_order() -> None:

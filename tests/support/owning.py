@@ -118,6 +118,7 @@ async def owning(writer: StoredWriter, stream: SignalStream | None = None, **set
             owned = Owning(host, asyncio.create_task(host.run()), metrics)
             shared.clock = owned.now
             tasks = [owned.running, asyncio.create_task(storage.run()), asyncio.create_task(_tick(owned))]
+            tasks.append(asyncio.create_task(shared.announcer.run()))
             try:
                 await eventually(lambda: host.state == "ready", "the partition is loaded")
                 yield owned
@@ -130,4 +131,5 @@ async def owning(writer: StoredWriter, stream: SignalStream | None = None, **set
 async def _tick(owned: Owning) -> None:
     while True:
         owned.host.tick(owned.now())
+        owned.host.sweep(owned.now())
         await asyncio.sleep(0.05)

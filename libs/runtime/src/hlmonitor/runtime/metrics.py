@@ -83,6 +83,7 @@ class Metrics:
     signals_unpublished: Gauge = field(init=False)
     signals_unpublished_in_sql: Gauge = field(init=False)
     signals_republished_total: Counter = field(init=False)
+    status_events_dropped_total: Counter = field(init=False)
     legacy_published_total: Counter = field(init=False)
     # Ours: writer.
     commits_refused_total: Counter = field(init=False)
@@ -154,6 +155,9 @@ COUNTERS = (
     ),
     MetricDef(
         "signals_republished_total", "Signals that the stream had lost and has again: someone must look (aggregator)."
+    ),
+    MetricDef(
+        "status_events_dropped_total", "Status events that NATS was away for too long for; SQL has them (aggregator)."
     ),
     MetricDef("legacy_published_total", "Messages on the original's subject (aggregator)."),
     MetricDef("commits_refused_total", "Batches refused, by reason (writer).", ("reason",)),

@@ -104,6 +104,7 @@ async def _run(service: Service[AggregatorSettings], parts: _Parts) -> None:
         await parts.server.start()
         tasks.create_task(parts.loader.run(parts.client))
         tasks.create_task(parts.reporter.run())
+        tasks.create_task(parts.owner.shared.announcer.run())
         # A partition is decided about only by who knows its wallets: the list comes before the first view.
         listed = asyncio.Event()
         tasks.create_task(_follow_watch_list(parts, listed))

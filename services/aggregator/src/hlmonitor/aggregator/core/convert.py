@@ -22,6 +22,11 @@ FEED_NUMBERS = {feed: events_pb2.Feed.ValueType(number) for number, feed in _FEE
 """A feed as the contract numbers it."""
 
 
+def feed_of(number: int) -> Feed:
+    """A feed by the contract's number; one without is the wallet's own."""
+    return _FEEDS.get(events_pb2.Feed.ValueType(number), Feed.USER_FILLS)
+
+
 class FieldError(ValueError):
     """A field of an event cannot be used."""
 
@@ -73,7 +78,7 @@ def fill_of(raw: bytes) -> Fill:
         cloid=message.cloid if message.HasField("cloid") else None,
         twap_id=message.twap_id if message.HasField("twap_id") else None,
         liquidated_user=liquidation.liquidated_user if liquidation else None,
-        feed=_FEEDS.get(message.feed, Feed.USER_FILLS),
+        feed=feed_of(message.feed),
         replayed=message.replayed,
         seeded=message.HasField("start_position"),
     )

@@ -1,5 +1,6 @@
 """What of a wallet's feeds somebody vouched for: watermarks, open gaps, and the rows that record them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hlmonitor.aggregator.core.batch import Outbox
@@ -55,6 +56,14 @@ class Coverage:
         for feed, gap in wallet.gaps.items():
             self._record(wallet, feed, gap, "removed")
         wallet.gaps = {}
+
+    def open_gaps(self, wallets: Iterable[Wallet]) -> list[storage_pb2.GapRow]:
+        """What is open now, as it is recorded."""
+        return [
+            _row(wallet.address, feed, gap.from_ms, None, gap.reason, "open")
+            for wallet in wallets
+            for feed, gap in wallet.gaps.items()
+        ]
 
     def late(self, wallet: Wallet, fill: Fill) -> None:
         """Record a fill that came too late to be told."""

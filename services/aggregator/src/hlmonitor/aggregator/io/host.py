@@ -15,10 +15,12 @@ from hlmonitor.aggregator.core.batch import Outbox
 from hlmonitor.aggregator.core.convert import FieldError
 from hlmonitor.aggregator.core.memory import Budget, Memory
 from hlmonitor.aggregator.core.metadata import Markets
+from hlmonitor.aggregator.core.news import Reporter, Sources
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.partition import Partition
 from hlmonitor.aggregator.core.publishing import PublishQueue, Room
 from hlmonitor.aggregator.core.restore import Restorer
+from hlmonitor.aggregator.io.announcer import Announcer
 from hlmonitor.aggregator.io.intake import Intake
 from hlmonitor.aggregator.io.outgoing import Outgoing
 from hlmonitor.aggregator.io.publisher import Publisher
@@ -60,9 +62,11 @@ class Shared:
     clock: Callable[[], Now] = clock
     memory: Budget = field(default_factory=Budget)
     room: Room = field(init=False)
+    announcer: Announcer = field(init=False)
 
     def __post_init__(self) -> None:
         self.room = Room(self.settings.unpublished_signals)
+        self.announcer = Announcer(self.publisher.stream, self.metrics)
 
 
 @dataclass(slots=True)
@@ -77,6 +81,8 @@ class PartitionHost:
     epoch: int = 0
     releasing: bool = False
     intake: Intake = field(init=False)
+    _reporter: Reporter = field(init=False)
+    _sources: Sources = field(default_factory=Sources)
     _tasks: asyncio.TaskGroup | None = None
     _asking: asyncio.Task[None] | None = None
     _outgoing: Outgoing | None = None
@@ -84,6 +90,7 @@ class PartitionHost:
 
     def __post_init__(self) -> None:
         self.intake = Intake(self.number, self.shared.sessions, self.shared.log, self.shared.clock)
+        self._reporter = Reporter(self.shared.settings.instance, self.number)
 
     @property
     def is_overloaded(self) -> bool:
@@ -149,9 +156,13 @@ class PartitionHost:
             self._kick.set()
 
     def sweep(self, now: Now) -> None:
-        """Look at every wallet: removals and position caches."""
+        """Look at every wallet: removals, position caches and who serves it."""
         if self.partition:
             self.partition.sweep(now)
+            watched = [address for address, wallet in self.partition.wallets.items() if wallet.entry]
+            serving = {address: self.shared.sessions.source_of(address) for address in watched}
+            changes = self._sources.changes(serving, now.mono_s)
+            self.shared.announcer.tell(self._reporter.of_sources(changes, now))
             self._kick.set()
 
     async def _own(self) -> None:
@@ -162,6 +173,8 @@ class PartitionHost:
         partition, queues = await self._load()
         self.partition = partition
         self.state = "ready"
+        self._sources = Sources()
+        self.shared.announcer.tell(self._reporter.of_owner(partition, self.shared.clock()))
         self.shared.log.debug("partition_ready", partition=self.number, epoch=self.epoch)
         try:
             async with asyncio.TaskGroup() as self._tasks:
@@ -239,6 +252,7 @@ class PartitionHost:
             while batch := partition.outbox.freeze(self.shared.clock().mono_s, force=self.releasing):
                 reply = await self.shared.storage.commit(batch.message)
                 outgoing.add(self._committed(partition, reply))
+                self.shared.announcer.tell(self._reporter.of_batch(batch.message, self.shared.clock()))
                 outgoing.flow()
                 self.intake.acknowledge(partition)
                 self._flow()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import grpc
 
 from hlmonitor.aggregator.core.convert import FieldError
+from hlmonitor.aggregator.core.news import Source
 from hlmonitor.aggregator.io.owner import Owner
 from hlmonitor.aggregator.io.sessions import Session
 from hlmonitor.domain.partitions import PARTITIONS
@@ -49,6 +50,7 @@ class IngestService(ingest_pb2_grpc.IngestServicer):
             if len(batch.events) > MAX_EVENTS:
                 raise FieldError("events", f"a batch has at most {MAX_EVENTS}, this one has {len(batch.events)}")
             session.incarnation = batch.incarnation
+            session.source = Source(batch.gateway, batch.egress_group)
             self._take(session, batch)
 
     def _take(self, session: Session, batch: ingest_pb2.EventBatch) -> None:

@@ -46,6 +46,12 @@ class Outgoing:
     _watch: TailWatch = field(default_factory=TailWatch)
     _publishing: dict[Address, asyncio.Task[None]] = field(default_factory=dict)
     _looking: asyncio.Task[None] | None = None
+    _idle: dict[Address, None] = field(default_factory=dict)
+    """Wallets that have something to publish, and nobody at it."""
+
+    def __post_init__(self) -> None:
+        """Begin with what the partition was loaded with."""
+        self._idle.update((address, None) for address, queue in self.queues.items() if len(queue))
 
     def add(self, rows: Iterable[storage_pb2.SignalRow]) -> None:
         """These signals are committed."""
@@ -54,15 +60,18 @@ class Outgoing:
             if queue is None:
                 queue = self.queues[Address(row.address)] = PublishQueue(self.room)
             queue.add(row)
+            self._idle[Address(row.address)] = None
 
     def flow(self) -> None:
         """Let go out what may; called after each commit and now and then."""
         for address, search in self._guard.committed(self.outbox.committed):
             self.queues[address].goes_on(search.kept, search.seq, search.signal_id)
+            self._idle[address] = None
         if self._may_publish():
-            for address, queue in self.queues.items():
-                if len(queue) and address not in self._publishing:
-                    self._publishing[address] = self.tasks.create_task(self._publish(address, queue))
+            for address in self._idle:
+                if address not in self._publishing:
+                    self._publishing[address] = self.tasks.create_task(self._publish(address, self.queues[address]))
+            self._idle.clear()
             is_due = self.clock().mono_s >= self._watch.due_s
         else:
             is_due = not self._guard.is_rewinding
@@ -104,6 +113,8 @@ class Outgoing:
             await asyncio.sleep(RETRY_S)
         finally:
             self._publishing.pop(address, None)
+            if len(queue):
+                self._idle[address] = None
             self.on_progress()
 
     async def _read(self, address: Address, queue: PublishQueue) -> None:

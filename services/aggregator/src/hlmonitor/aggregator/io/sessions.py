@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
+from hlmonitor.aggregator.core.news import Source
 from hlmonitor.aggregator.core.requests import BackfillRequest, Request
 from hlmonitor.domain.addresses import Address
 from hlmonitor.v1 import events_pb2, ingest_pb2
@@ -17,6 +18,7 @@ class Session:
     """One stream of one gateway."""
 
     incarnation: str = ""
+    source: Source = field(default_factory=lambda: Source("", ""))
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     is_full: bool = False
     _acks: dict[int, ingest_pb2.Ack] = field(default_factory=dict)
@@ -58,6 +60,11 @@ class Sessions:
         """The stream is gone."""
         for address in [address for address, server in self._serving.items() if server is session]:
             del self._serving[address]
+
+    def source_of(self, address: Address) -> Source | None:
+        """The gateway that serves a wallet; None when nobody does."""
+        session = self._serving.get(address)
+        return session.source if session else None
 
     def ask(self, request: Request) -> bool:
         """Pass a request to the gateway that serves the wallet. False: nobody does, so it asks again when it opens."""

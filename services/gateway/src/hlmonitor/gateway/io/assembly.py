@@ -43,6 +43,8 @@ def make_supervisor(
     wallets.venue = _venue_access(supervisor, client, room)
     supervisor.delivery = Delivery(
         incarnation=uuid.uuid4().hex,
+        gateway=settings.instance,
+        egress_group=settings.egress_group,
         window=supervisor.window,
         routes=supervisor.routes,
         metrics=service.metrics,

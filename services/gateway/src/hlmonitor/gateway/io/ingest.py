@@ -28,6 +28,8 @@ class Delivery:
     """What the streams to all aggregators share."""
 
     incarnation: str
+    gateway: str
+    egress_group: str
     window: Window
     routes: Routes
     metrics: Metrics
@@ -145,7 +147,14 @@ class AggregatorLink:
         self._batch += 1
         for partition in {event.partition for event in events} & self._muted.keys():
             self._muted[partition] = self._muted[partition] or self._batch
-        return ingest_pb2.EventBatch(incarnation=self.delivery.incarnation, batch=self._batch, events=events)
+        delivery = self.delivery
+        return ingest_pb2.EventBatch(
+            incarnation=delivery.incarnation,
+            batch=self._batch,
+            events=events,
+            gateway=delivery.gateway,
+            egress_group=delivery.egress_group,
+        )
 
     async def _read(self, call: Call) -> None:
         while True:
