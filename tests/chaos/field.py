@@ -79,7 +79,6 @@ class Field:
             async with asyncio.TaskGroup() as tasks:
                 for blow in blows:
                     tasks.create_task(self._strike_in_time(blow))
-            self.lines.calm()
             for name in self._wanted:
                 await self._until_ready(name)
         finally:
@@ -150,15 +149,14 @@ class Field:
             self._tell(blow, f"{blow.target} did not become ready")
 
     async def _hurt(self, blow: Hurt) -> None:
-        proxy = self.lines.proxies[blow.line]
         deadline = time.monotonic() + CONNECTED_S
-        while not proxy.connections and time.monotonic() < deadline:
+        while not await self.lines.connections(blow.line) and time.monotonic() < deadline:
             await asyncio.sleep(_POLL_S)
-        hurt = proxy.hurt(blow.fault)
+        hurt = await self.lines.hurt(blow.line, blow.fault)
         self.struck["cuts"] += hurt
         self._tell(blow, f"{blow.fault} {blow.line}, {hurt} connections, {blow.for_s:.1f} s")
         await asyncio.sleep(blow.for_s)
-        proxy.calm()
+        await self.lines.calm(blow.line)
 
     async def _leave(self, blow: Leave) -> None:
         self._tell(blow, f"{blow.target} leaves")

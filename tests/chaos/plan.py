@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from hlmonitor.local.proxy import Fault
 
-SINGLE_SLOT_S = 5.0
+SINGLE_SLOT_S = 7.0
 """In the first half nothing else is broken between two kills: it shows how the system recovers from a single one."""
 WILD_SLOT_S = 3.5
 """In the second half everything happens at once."""

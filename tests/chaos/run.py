@@ -38,7 +38,7 @@ SETTINGS: dict[str, Mapping[str, object]] = {
         "limit_new_connections": 1000,
         "limit_connections": 100,
         "limit_weight": 9000,
-        "rate": 60,
+        "rate": 75,
         "mix": "scalper=3,flipper=3,swing=3,patient=2,spot=2,hip3=1,cautious=1,gambler=1",
         "shock_every": "30s",
     },
@@ -101,7 +101,7 @@ def battlefield(lines: Lines, whales: Sequence[Whale], *, has_server: bool) -> B
     return Battlefield(
         killed=(*killed, "database") if has_server else killed,
         joining=("gateway-3", "aggregator-3"),
-        lines=tuple(lines.proxies),
+        lines=tuple(line for line in lines.lines if not line.startswith("cleaner")),
         listed_later=tuple(whale.address for whale in whales[-LATER:]),
         unlisted=tuple(whale.address for whale in whales[:-LATER] if whale.style in ABRUPT)[:UNLISTED],
         grace_s=GRACE_S,
