@@ -14,7 +14,7 @@ WARM_UP_S = 3.0
 COOL_DOWN_S = 7.0
 """Trading goes on for so long after the last slot: what was killed last must be seen to recover."""
 _JITTER_S = 0.5
-_REMOVED_AT_S = (5.0, 20.0)
+_REMOVED_AT_S = (5.0, 12.0)
 _AWAY_S = (0.2, 1.5)
 """How long the supervisor waits before it starts again what was killed."""
 _FREEZE_S = (0.5, 6.0)
@@ -23,7 +23,7 @@ _HURTS = 2
 """In each wild slot."""
 _SOON_S = (0.5, 3.0)
 """A wallet that is taken off the list and back in the grace is away for so long."""
-_LATER_S = (5.0, 10.0)
+_LATER_S = (3.0, 8.0)
 """One that is back after the grace is away for so much longer than that."""
 _STAYS_SLOTS = (3, 7)
 """How many slots a process that joins stays for."""

@@ -27,8 +27,9 @@ LATER = 2
 ABRUPT = ("scalper", "flipper")
 """Styles whose orders all end in the block in which they come: no order of theirs spans a removal."""
 UNLISTED = 3
-GRACE_S = 15.0
-"""Five minutes as a default; here a wallet must be back after it within a run."""
+GRACE_S = 45.0
+"""Five minutes as a default. Here a wallet must be back after it within a run; but as it ends what is watched, it must
+be longer than any time without progress."""
 NEVER_S = 120.0
 """Stands for a recovery that was not seen."""
 SETTINGS: dict[str, Mapping[str, object]] = {
