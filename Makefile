@@ -135,3 +135,44 @@ property: setup ## signals of random orders against the oracle; EXAMPLES=100000,
 	@seed=$(if $(filter file,$(origin SEED)),$$RANDOM$$RANDOM,$(SEED)); \
 		echo "$(EXAMPLES) examples of each property; to draw the same ones: make property EXAMPLES=$(EXAMPLES) SEED=$$seed"; \
 		EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/property --hypothesis-seed=$$seed
+
+TOOLS := .run/tools
+GO_TOOLS := helm helm-unittest kubeconform compose-go
+GO_PACKAGE.helm := helm.sh/helm/v3/cmd/helm
+GO_PACKAGE.helm-unittest := github.com/helm-unittest/helm-unittest/cmd/helm-unittest
+GO_PACKAGE.kubeconform := github.com/yannh/kubeconform/cmd/kubeconform
+GO_PACKAGE.compose-go := github.com/compose-spec/compose-go/v2/cmd
+KUBERNETES_MINOR := 32
+# A release of helm knows the Kubernetes that it was built for, which is what templates are rendered for by default.
+HELM_KUBERNETES := $(foreach package,chartutil lint/rules,-X helm.sh/helm/v3/pkg/$(package).k8sVersionMajor=1 \
+	-X helm.sh/helm/v3/pkg/$(package).k8sVersionMinor=$(KUBERNETES_MINOR))
+
+$(addprefix $(TOOLS)/,$(GO_TOOLS)): $(TOOLS)/%: deploy/tools/go.mod deploy/tools/go.sum
+	@command -v go >/dev/null || { echo "$* is built from its Go module: install Go 1.25 or newer"; exit 1; }
+	@echo "building $* from its Go module; the first time takes some minutes"
+	@mkdir -p $(TOOLS) && cd deploy/tools && CGO_ENABLED=0 go build -ldflags="-s -w $(HELM_KUBERNETES)" -o $(CURDIR)/$@ $(GO_PACKAGE.$*)
+
+IMAGE ?= hl-monitor:dev
+BASE_IMAGE ?=
+BUILD_NETWORK ?=
+.PHONY: image
+image: ## the one image of all services; IMAGE=name:tag BASE_IMAGE=another BUILD_NETWORK=host
+	@docker build $(if $(BUILD_NETWORK),--network=$(BUILD_NETWORK)) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
+		--build-arg VERSION=$(lastword $(subst :, ,$(IMAGE))) --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) \
+		-f deploy/docker/Dockerfile -t $(IMAGE) .
+	@docker image inspect -f '$(IMAGE): {{.Size}} bytes, {{.Id}}' $(IMAGE)
+
+.PHONY: test-chart
+test-chart: setup $(addprefix $(TOOLS)/,$(GO_TOOLS)) ## the chart and the compose file: rendered, validated, tested; needs no cluster
+	@$(TOOLS)/helm-unittest --strict deploy/helm/hl-monitor
+	@$(BIN)/pytest -m chart tests/chart
+
+COMPOSE := docker compose -f deploy/compose/compose.yaml
+.PHONY: up
+up: image ## PostgreSQL, NATS, simulator and every service in containers, without a cluster
+	@HL_MONITOR_IMAGE=$(IMAGE) $(COMPOSE) up --detach --wait && HL_MONITOR_IMAGE=$(IMAGE) $(COMPOSE) ps
+	@echo "signals: $(COMPOSE) run --rm hlmon hlmon signals tail"
+
+.PHONY: down
+down: ## end them; data stays in the volumes
+	@$(COMPOSE) down
