@@ -62,7 +62,7 @@ def heartbeat() -> bytes:
         assert subject == f"{HEARTBEAT_SUBJECT}.aggregator-1"
         said.append(payload)
 
-    owner = Owner("aggregator-1", cast("Any", None))
+    owner = Owner("aggregator-1", cast("Any", None), cast("Any", None))
     host = SimpleNamespace(state="ready", unpublished=0, open_gaps=1)
     owner.hosts = cast("Any", dict.fromkeys((3, 17, 42), host))
     client = cast("Any", SimpleNamespace(publish=publish))

@@ -44,5 +44,17 @@ def test_what_a_gateway_that_left_may_have_taken_is_not_taken_again_within_the_w
     stays = budgets()
     stays.share(GatewaySettings(), 2, [Spent()], 0)
     stays.share(GatewaySettings(), 1, [], 10)
-    assert sum(stays.new_connections.take(1, 10) == 0 for _ in range(30)) == 15
-    assert sum(stays.new_connections.take(1, 71) == 0 for _ in range(40)) == 30
+    stays.share(GatewaySettings(), 1, [], 69)
+    assert sum(stays.new_connections.take(1, 69) == 0 for _ in range(30)) == 15
+    stays.share(GatewaySettings(), 1, [], 70)
+    assert sum(stays.new_connections.take(1, 70) == 0 for _ in range(30)) == 15
+
+
+def test_a_gateway_that_leaves_and_comes_back_costs_nobody_anything() -> None:
+    stays = budgets()
+    stays.share(GatewaySettings(), 2, [Spent()], 0)
+    stays.share(GatewaySettings(), 1, [], 10)
+    stays.share(GatewaySettings(), 2, [Spent()], 20)
+    assert stays.overspent == Spent()
+    stays.share(GatewaySettings(), 1, [], 80)
+    assert sum(stays.new_connections.take(1, 80) == 0 for _ in range(30)) == 15

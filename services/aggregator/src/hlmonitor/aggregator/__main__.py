@@ -4,8 +4,10 @@ import asyncio
 from dataclasses import dataclass
 
 import grpc
+import msgspec
 from nats.aio.client import Client
 
+from hlmonitor.aggregator.core.holding import attributes_of
 from hlmonitor.aggregator.io.host import Shared
 from hlmonitor.aggregator.io.ingest import IngestService
 from hlmonitor.aggregator.io.jetstream import JetStream
@@ -19,7 +21,7 @@ from hlmonitor.aggregator.io.storage import StorageClient
 from hlmonitor.aggregator.settings import AggregatorSettings
 from hlmonitor.runtime.core.membership import Member
 from hlmonitor.runtime.grpc import open_channel, serve_grpc
-from hlmonitor.runtime.membership import join, watch_members
+from hlmonitor.runtime.membership import Presence, join, watch_members
 from hlmonitor.runtime.nats import connect_nats
 from hlmonitor.runtime.service import Service, run_service
 from hlmonitor.runtime.watchlist import WatchList
@@ -28,6 +30,23 @@ from hlmonitor.venue.core.limits import RateLedger
 from hlmonitor.venue.io.rest import InfoClient
 
 SERVICES = ("hlmonitor.v1.Ingest", "hlmonitor.v1.Query")
+
+
+@dataclass(slots=True)
+class _Standing:
+    """What this process says of itself, once it is a member."""
+
+    presence: Presence | None = None
+
+    def hold(self, partitions: frozenset[int]) -> None:
+        if self.presence:
+            held = attributes_of(partitions)
+            self.presence.say(msgspec.structs.replace(self.presence.member, attributes=held))
+
+    def drain(self) -> None:
+        """The others take the partitions from now on, each when it is let go."""
+        if self.presence:
+            self.presence.say(msgspec.structs.replace(self.presence.member, draining=True))
 
 
 @dataclass(slots=True)
@@ -41,6 +60,7 @@ class _Parts:
     publisher: Publisher
     storage: StorageClient
     owner: Owner
+    standing: _Standing
     reporter: StatusReporter
 
 
@@ -67,7 +87,9 @@ async def serve(service: Service[AggregatorSettings]) -> None:
         markets = LoadedMarkets(metrics)
         stream = JetStream(client, settings.signal_retention, log)
         publisher = Publisher(stream, settings, metrics, log)
-        owner = Owner(settings.instance, Shared(settings, storage, publisher, Sessions(), markets, metrics, log))
+        shared = Shared(settings, storage, publisher, Sessions(), markets, metrics, log)
+        standing = _Standing()
+        owner = Owner(settings.instance, shared, standing.hold)
         totals = Totals()
         ingest_pb2_grpc.add_IngestServicer_to_server(IngestService(owner, metrics), server)
         query_pb2_grpc.add_QueryServicer_to_server(QueryService(owner, totals), server)
@@ -80,10 +102,12 @@ async def serve(service: Service[AggregatorSettings]) -> None:
             publisher,
             storage,
             owner,
+            standing,
             StatusReporter(client, owner, metrics, totals, settings.instance),
         )
         running = tasks.create_task(_run(service, parts))
         await service.stopping.wait()
+        standing.drain()
         await owner.drain()
         parts.reporter.export()
         running.cancel()
@@ -110,7 +134,8 @@ async def _run(service: Service[AggregatorSettings], parts: _Parts) -> None:
         tasks.create_task(_follow_watch_list(parts, listed))
         await listed.wait()
         me = Member(kind="aggregator", name=service.settings.instance, address=parts.address)
-        async with join(parts.client, me, log=service.log):
+        async with join(parts.client, me, log=service.log) as presence:
+            parts.standing.presence = presence
             await watch_members(parts.client, "aggregator", on_view)
 
 

@@ -19,7 +19,7 @@ from hlmonitor.aggregator.core.metadata import Markets
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.orders import OrderState, hold
 from hlmonitor.aggregator.core.recall import Question, Recall
-from hlmonitor.aggregator.core.requests import Request, ResumeRequest
+from hlmonitor.aggregator.core.requests import BackfillRequest, Request, ResumeRequest
 from hlmonitor.aggregator.core.tally import Tally
 from hlmonitor.aggregator.core.trades import belongs_to_episode, enrich, place, restored_order
 from hlmonitor.aggregator.core.triggers import Patience
@@ -230,6 +230,10 @@ class Partition:
         else:
             wallet.vigil.lost()
             self.coverage.lost(wallet, gap, now)
+
+    def read_again(self, gap: events_pb2.Gap) -> None:
+        """Ask for what a gap has left open."""
+        self.decider.requests.append(BackfillRequest(Address(gap.address), gap.feed, gap.from_ms, ()))
 
     def caught_up(self, caught_up: events_pb2.CaughtUp) -> None:
         """Everything of the feed in the range came before this event: the watermark moves, a covered gap closes."""

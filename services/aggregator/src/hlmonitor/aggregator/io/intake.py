@@ -115,6 +115,9 @@ class Intake:
                 partition.snapshot(snapshot, received_at_ms)
             case events_pb2.Gap() as gap:
                 partition.gap(gap, now)
+                if not gap.HasField("to_ms") and self.sessions.is_served_by_another(waiting.address, waiting.session):
+                    # Whoever told it may have let the wallet go: the one that has it now can close it.
+                    partition.read_again(gap)
             case events_pb2.CaughtUp() as caught_up:
                 partition.caught_up(caught_up)
             case events_pb2.Opened():

@@ -1,9 +1,10 @@
 """Which partitions this process owns: those that rendezvous hashing over the live aggregators gives it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from hlmonitor.aggregator.core.holding import Claims, held_by
 from hlmonitor.aggregator.io.host import PartitionHost, Shared
 from hlmonitor.aggregator.io.sessions import Session
 from hlmonitor.aggregator.io.storage import StaleEpochError
@@ -11,7 +12,7 @@ from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.partitions import PARTITIONS, partition_of
 from hlmonitor.domain.rendezvous import partition_owner
 from hlmonitor.domain.watch import WatchEntry
-from hlmonitor.runtime.core.membership import HEARTBEAT_S, Member
+from hlmonitor.runtime.core.membership import HEARTBEAT_S, Member, staying
 
 TICK_S = 0.1
 SWEEP_S = 1.0
@@ -25,8 +26,11 @@ class Owner:
 
     name: str
     shared: Shared
+    on_held: Callable[[frozenset[int]], None]
+    """Told which partitions this process holds, again and again."""
     hosts: dict[int, PartitionHost] = field(default_factory=dict)
-    _wanted: frozenset[int] = frozenset()
+    _claims: Claims = field(default_factory=Claims)
+    _members: frozenset[str] = frozenset()
     _not_before: dict[int, float] = field(default_factory=dict)
     _entries: dict[int, dict[Address, WatchEntry]] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -37,11 +41,15 @@ class Owner:
 
     def on_view(self, members: Mapping[str, Member]) -> None:
         """The live aggregators, this one included once its heartbeat was heard."""
-        mine = {number for number in range(PARTITIONS) if partition_owner(members, number) == self.name}
-        self._wanted = frozenset(mine)
-        # A refused owner may try again now: it has seen a view that is newer than its refusal.
-        self._not_before.clear()
-        self._losses.clear()
+        owners = staying(members)
+        mine = [number for number in range(PARTITIONS) if partition_owner(owners, number) == self.name]
+        held = [held_by(member.attributes) for name, member in members.items() if name != self.name]
+        self._claims.view(mine, frozenset().union(*held), self.shared.clock().mono_s)
+        if self._members != owners.keys():
+            self._members = frozenset(owners)
+            # A refused owner may try again now: it has seen a view that is newer than its refusal.
+            self._not_before.clear()
+            self._losses.clear()
         self._changed.set()
 
     def on_watch_list(self, entries: Mapping[Address, WatchEntry]) -> None:
@@ -86,10 +94,10 @@ class Owner:
             await self._empty.wait()
 
     def _reconcile(self, tasks: asyncio.TaskGroup) -> None:
-        wanted = frozenset() if self._stopping else self._wanted
+        wanted = frozenset() if self._stopping else self._claims.wanted
         now_s = self.shared.clock().mono_s
         for number in wanted - self.hosts.keys():
-            if now_s >= self._not_before.get(number, 0.0):
+            if now_s >= self._not_before.get(number, 0.0) and self._claims.is_free(number, now_s):
                 host = PartitionHost(number, self.shared, self._entries.get(number, {}))
                 self.hosts[number] = host
                 self._tasks[number] = tasks.create_task(self._run(host), name=f"partition-{number}")
@@ -99,6 +107,7 @@ class Owner:
                 if host.partition is None:
                     # It has decided nothing yet, and to acquire it now would only take it from its owner.
                     self._tasks[number].cancel()
+        self.on_held(frozenset(number for number, host in self.hosts.items() if host.partition is not None))
 
     async def _run(self, host: PartitionHost) -> None:
         try:
@@ -124,6 +133,8 @@ class Owner:
             now = self.shared.clock()
             for host in self.hosts.values():
                 host.tick(now)
+            # Time frees partitions that another owner had, or that we were refused; and what is held must be told.
+            self._changed.set()
             if now.mono_s - swept_s >= SWEEP_S:
                 swept_s = now.mono_s
                 self._sweep()
@@ -133,5 +144,3 @@ class Owner:
         now = self.shared.clock()
         for host in self.hosts.values():
             host.sweep(now)
-        if self._not_before:
-            self._changed.set()

@@ -56,6 +56,10 @@ class Sessions:
         """The wallet's events come by this stream now."""
         self._serving[address] = session
 
+    def is_served_by_another(self, address: Address, session: Session) -> bool:
+        """Whether the wallet's events come by another stream than this one."""
+        return self._serving.get(address, session) is not session
+
     def closed(self, session: Session) -> None:
         """The stream is gone."""
         for address in [address for address, server in self._serving.items() if server is session]:

@@ -56,7 +56,7 @@ class Supervisor:
     delivery: Delivery = field(init=False)
     _gateways: dict[str, GatewayRoom] | None = None
     _entries: Mapping[Address, WatchEntry] | None = None
-    _aggregators: Mapping[str, Member] | None = None
+    _aggregators: frozenset[str] = frozenset()
     _assignment: Assignment = field(default_factory=lambda: Assignment({}, ()))
     _group_size: int = 0
     _links: dict[str, _Linked] = field(default_factory=dict)
@@ -103,15 +103,19 @@ class Supervisor:
         self._reconcile()
 
     def on_aggregators(self, members: Mapping[str, Member]) -> None:
-        """A new view of the aggregators: route partitions anew, open and close streams. Who drains gets nothing."""
-        members = staying(members)
-        self.service.log.info("aggregators_changed", aggregators=sorted(members))
-        self._aggregators = members
+        """A new view of the aggregators: route partitions anew, open and close streams.
+
+        One that drains gets nothing new, but says what became of that which it has.
+        """
+        owners = staying(members)
+        if self._aggregators != owners.keys():
+            self._aggregators = frozenset(owners)
+            self.service.log.info("aggregators_changed", aggregators=sorted(owners))
         for name, linked in list(self._links.items()):
-            if members.get(name) != linked.link.member:
+            if name not in members or members[name].address != linked.link.member.address:
                 linked.task.cancel()
                 del self._links[name]
-        moved = self.routes.update(members)
+        moved = self.routes.update(owners)
         for partition in moved:
             self.window.rewind(partition)
         for name, member in members.items():

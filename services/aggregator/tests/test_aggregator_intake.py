@@ -1,0 +1,45 @@
+"""The way of a gap into a partition whose wallet two gateways know."""
+
+import structlog
+from aggregates import START_MS, WHALE, Desk
+
+from hlmonitor.aggregator.core.requests import BackfillRequest
+from hlmonitor.aggregator.io.intake import Intake
+from hlmonitor.aggregator.io.sessions import Session, Sessions
+from hlmonitor.v1 import events_pb2
+
+FEED = events_pb2.FEED_USER_FILLS
+
+
+def opened() -> events_pb2.Event:
+    return events_pb2.Event(opened=events_pb2.Opened(address=WHALE))
+
+
+def gap(to_ms: int | None = None) -> events_pb2.Event:
+    told = events_pb2.Gap(address=WHALE, feed=FEED, from_ms=START_MS, to_ms=to_ms, reason="unanswered")
+    return events_pb2.Event(gap=told)
+
+
+def asked(*said: tuple[Session, events_pb2.Event]) -> list[BackfillRequest]:
+    desk = Desk()
+    intake = Intake(0, Sessions(), structlog.stdlib.get_logger(), lambda: desk.now)
+    for session, event in said:
+        intake.take(session, event)
+    assert intake.flow(desk.partition, desk.now) is None
+    return [request for request in desk.partition.take_requests() if isinstance(request, BackfillRequest)]
+
+
+def test_a_gap_that_a_gateway_tells_when_it_lets_go_is_closed_by_the_one_that_has_the_wallet() -> None:
+    old, new = Session(), Session()
+    (request,) = asked((old, opened()), (new, opened()), (old, gap()))
+    assert (request.feed, request.from_ms) == (FEED, START_MS)
+
+
+def test_a_gap_of_the_gateway_that_has_the_wallet_is_its_own_to_close() -> None:
+    old, new = Session(), Session()
+    assert asked((old, opened()), (old, gap()), (new, opened()), (new, gap())) == []
+
+
+def test_a_gap_that_nobody_can_close_is_not_asked_for() -> None:
+    old, new = Session(), Session()
+    assert asked((old, opened()), (new, opened()), (old, gap(START_MS + 1))) == []

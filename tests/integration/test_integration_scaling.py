@@ -1,0 +1,182 @@
+"""Gateways and aggregators that come and go while trading goes on: nothing missing, doubled or wrong, and few moves."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from world import World, config, quick, running_world, until
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+WHALES = 8
+TRADE_S = 3.0
+ONE_IP: Mapping[str, object] = {"local_address": "127.0.0.2", "spare_connections": 1}
+
+
+async def readers(world: World) -> dict[str, list[str]]:
+    """The gateways that read each wallet, and those that read it but give it away in brackets."""
+    found: dict[str, list[str]] = {}
+    for gateway in world.stack.of_kind("gateway"):
+        if gateway.running:
+            for wallet in (await gateway.status()).get("wallets", []):
+                name = f"({gateway.name})" if wallet["leaves"] or wallet["state"] != "live" else gateway.name
+                found.setdefault(wallet["address"], []).append(name)
+    return found
+
+
+async def gateways_of_wallets(world: World) -> dict[str, str]:
+    """Wait until each wallet is live at one gateway, and nobody else has it; who that is."""
+
+    async def settled() -> bool:
+        now = await readers(world)
+        return len(now) == WHALES and all(len(names) == 1 and "(" not in names[0] for names in now.values())
+
+    await until(settled, "each wallet is live at one gateway", 40)
+    return {address: names[0] for address, names in (await readers(world)).items()}
+
+
+async def aggregators_of_partitions(world: World) -> dict[str, str]:
+    """Wait until each partition is at work at one aggregator; which."""
+
+    async def owners() -> list[tuple[str, str]]:
+        statuses = {it.name: await it.status() for it in world.stack.of_kind("aggregator") if it.running}
+        return [
+            (number, name)
+            for name, status in statuses.items()
+            for number, state in status["partitions"].items()
+            if state == "ready"
+        ]
+
+    async def settled() -> bool:
+        found = await owners()
+        return len(found) == len(dict(found)) == 64
+
+    await until(settled, "each partition is at work at one aggregator", 40)
+    return dict(await owners())
+
+
+def assert_moved(before: Mapping[str, str], after: Mapping[str, str], *, between: set[str]) -> None:
+    """Something moved, and only to or from these."""
+    moved = {key: (before[key], after[key]) for key in before if before[key] != after[key]}
+    assert moved
+    assert all(between & set(pair) for pair in moved.values()), moved
+
+
+async def start(world: World, *names: str) -> None:
+    for name in names:
+        world.stack[name].start()
+    await asyncio.gather(*(world.stack[name].ready() for name in names))
+
+
+async def stop(world: World, *names: str) -> None:
+    codes = await asyncio.gather(*(world.stack[name].terminate() for name in names))
+    assert set(codes) == {0}
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Print how long it took; on a busy machine that proves nothing, so it is no assertion."""
+    began = time.monotonic()
+    yield
+    print(f"{what}: {time.monotonic() - began:.1f} s")  # noqa: T201 the figure is for people
+
+
+async def scale_gateways(world: World) -> None:
+    """From one gateway to three and back, with trading before, between and after."""
+    newcomers = ("gateway-2", "gateway-3")
+    await stop(world, *newcomers)
+    await world.watch_whales()
+    alone = await gateways_of_wallets(world)
+    await asyncio.sleep(TRADE_S)
+    with timed("from the start of two gateways until three have their wallets"):
+        await start(world, *newcomers)
+        three = await gateways_of_wallets(world)
+    assert_moved(alone, three, between=set(newcomers))
+    await asyncio.sleep(TRADE_S)
+    with timed("from SIGTERM to two gateways until one has all wallets"):
+        await stop(world, *newcomers)
+        again = await gateways_of_wallets(world)
+    assert again == alone
+    await asyncio.sleep(TRADE_S)
+
+
+async def test_gateways_of_their_own_ips_hand_over_without_a_gap(tmp_path: Path) -> None:
+    async with running_world(config(tmp_path, gateways=3, aggregators=1, whales=WHALES)) as world:
+        await scale_gateways(world)
+        assert await world.rows("SELECT address, feed, reason FROM hl_gap") == []
+        await world.settled_verdict()
+
+
+async def test_gateways_of_one_ip_hand_over_within_its_limits(tmp_path: Path) -> None:
+    settings = quick(gateway=ONE_IP)
+    async with running_world(config(tmp_path, gateways=3, aggregators=1, whales=WHALES, settings=settings)) as world:
+        await scale_gateways(world)
+        await world.settled_verdict()
+
+
+async def test_a_gateway_that_was_frozen_and_goes_on_does_no_harm(tmp_path: Path) -> None:
+    async with running_world(config(tmp_path, gateways=2, aggregators=1, whales=WHALES)) as world:
+        await world.watch_whales()
+        before = await gateways_of_wallets(world)
+        await asyncio.sleep(TRADE_S)
+        frozen = world.stack["gateway-1"]
+        frozen.pause()
+        await asyncio.sleep(8)
+        frozen.resume()
+        assert await gateways_of_wallets(world) == before
+        await asyncio.sleep(TRADE_S)
+        await world.settled_verdict()
+
+
+async def test_connections_that_grow_old_are_replaced_without_a_gap(tmp_path: Path) -> None:
+    settings = quick(gateway={"rotate_after_s": 10, "connections": 8, "spare_connections": 4})
+    async with running_world(config(tmp_path, gateways=1, aggregators=1, whales=4, settings=settings)) as world:
+        await world.watch_whales()
+
+        async def replaced() -> bool:
+            return await world.metric("gateway", "venue_reconnects_total", cause="rotated") >= 8
+
+        await until(replaced, "each connection was replaced twice", 120)
+        assert await world.metric("gateway", "venue_reconnects_total") == (
+            await world.metric("gateway", "venue_reconnects_total", cause="rotated")
+        )
+        assert await world.rows("SELECT address, feed, reason FROM hl_gap") == []
+        await world.settled_verdict()
+
+
+async def test_without_a_spare_connection_the_old_one_is_closed_first_and_the_gap_is_filled(tmp_path: Path) -> None:
+    settings = quick(gateway={"rotate_after_s": 8, "connections": 4, "spare_connections": 0})
+    async with running_world(config(tmp_path, gateways=1, aggregators=1, whales=4, settings=settings)) as world:
+        await world.watch_whales()
+
+        async def replaced() -> bool:
+            return await world.metric("gateway", "venue_reconnects_total", cause="rotated_without_spare") >= 4
+
+        await until(replaced, "each connection was replaced", 60)
+        await world.settled_verdict(least=20)
+
+
+async def test_aggregators_that_come_and_go_take_only_their_share(tmp_path: Path) -> None:
+    async with running_world(config(tmp_path, gateways=1, aggregators=3, whales=WHALES)) as world:
+        newcomers = ("aggregator-2", "aggregator-3")
+        await stop(world, *newcomers)
+        await world.watch_whales()
+        alone = await aggregators_of_partitions(world)
+        await asyncio.sleep(TRADE_S)
+        with timed("from the start of two aggregators until three have their partitions"):
+            await start(world, *newcomers)
+            three = await aggregators_of_partitions(world)
+        assert_moved(alone, three, between=set(newcomers))
+        await asyncio.sleep(TRADE_S)
+        with timed("from SIGTERM to one aggregator until two have all partitions"):
+            await stop(world, "aggregator-3")
+            two = await aggregators_of_partitions(world)
+        assert_moved(three, two, between={"aggregator-3"})
+        await asyncio.sleep(TRADE_S)
+        # Each finishes what it gives away before another takes it.
+        refused = [it.name for it in world.stack.of_kind("aggregator") if "partition_lost" in it.log_file.read_text()]
+        assert refused == []
+        await world.settled_verdict()
