@@ -2,11 +2,13 @@
 
 import asyncio
 
+import msgspec
 import pytest
-from aggregates import START_MS, Desk, status_message
+from aggregates import START_MS, Desk, fill_message, status_message
 from owning import StoredWriter, owning
 from stored import Stored
 
+from hlmonitor.aggregator.io.host import clock
 from hlmonitor.aggregator.io.intake import MAX_WOKEN
 from hlmonitor.aggregator.io.sessions import Session
 from hlmonitor.aggregator.io.storage import StaleEpochError
@@ -44,6 +46,26 @@ async def test_partition_is_let_go_while_storage_does_not_answer() -> None:
         owned.host.release()
         async with asyncio.timeout(5):
             await owned.running
+
+
+async def test_order_whose_fills_wait_for_storage_is_not_given_up_as_incomplete() -> None:
+    writer, now = StoredWriter(_resting(1)), clock()
+    at_ms = now.wall_ms
+    first = fill_message(oid=2, tid=21, time_ms=at_ms, sz="0.6", start_position="0.4")
+    second = fill_message(oid=2, tid=22, time_ms=at_ms, sz="0.4", start_position="1")
+    status = status_message(oid=2, order_time_ms=at_ms, status_time_ms=at_ms)
+    async with owning(writer) as owned:
+        session = Session()
+        owned.host.take(session, events_pb2.Event(seq=1, received_at_ms=at_ms, fill=first.SerializeToString()))
+        owned.host.take(session, events_pb2.Event(seq=2, received_at_ms=at_ms, order_status=status))
+        owned.host.take(session, _end(1))
+        await eventually(lambda: bool(writer.asked), "storage is asked")
+        owned.host.take(session, events_pb2.Event(seq=3, received_at_ms=at_ms, fill=second.SerializeToString()))
+        owned.host.tick(now._replace(mono_s=now.mono_s + 60))
+        writer.may_answer.set()
+        await eventually(lambda: len(writer.stored.signals) > 1, "the order is told of")
+        told = [msgspec.json.decode(row.payload) for row in writer.stored.signals.values()]
+        assert [(signal["complete"], signal["fills"]) for signal in told if signal["oid"] == 2] == [(True, 2)]
 
 
 async def test_mass_cancel_of_resting_orders_is_asked_in_parts_and_ends_them_all() -> None:

@@ -22,6 +22,8 @@ from hlmonitor.v1 import events_pb2, ingest_pb2, storage_pb2
 
 STRANGER_S = 5.0
 """Events of a wallet that our copy of the watch list does not have yet wait for it this long."""
+BEHIND_S = 1.0
+"""When the first that waits has waited so long, timers wait too."""
 MAX_LOOKUPS = 1_000
 """Fills and orders that one question asks for; the contract allows 5,000."""
 MAX_WOKEN = 100
@@ -50,6 +52,10 @@ class Intake:
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    def is_behind(self, now: Now) -> bool:
+        """Whether events wait for so long that what an order lacks may well be among them."""
+        return bool(self._waiting) and now.mono_s - self._waiting[0].since_s >= BEHIND_S
 
     def take(self, session: Session, event: events_pb2.Event) -> None:
         """Queue an event. One that cannot be read is logged with its field and counts as dealt with."""
