@@ -4,6 +4,7 @@ import asyncio
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +26,8 @@ from hlmonitor.runtime.kv import open_bucket
 from hlmonitor.runtime.membership import BUCKET
 from hlmonitor.runtime.watchlist import WatchList
 from hlmonitor.storage import Database
+from hlmonitor.storage.dao.progress import GapValues
+from hlmonitor.storage.dao.progress import put_gaps as put_gap_rows
 from hlmonitor.storage.migrate import migrate
 
 pytestmark = pytest.mark.integration
@@ -207,6 +210,8 @@ def test_a_thousand_wallets_are_imported(server: NatsServer, hlmon: Hlmon) -> No
         (("watch", "add", ANNA, "--backfill-from", "soon"), "hlmon: --backfill-from: 'soon' is neither a time"),
         (("watch", "add", ANNA, "--backfill-from", "2999-01-01"), "hlmon: --backfill-from: 2999-01-01 is not past"),
         (("watch", "import", "/nowhere"), "hlmon: /nowhere cannot be read"),
+        (("gaps", "--address", "0x12"), "hlmon: '0x12' is not an address"),
+        (("gaps", "--since", "soon"), "hlmon: --since: 'soon' is neither a time"),
         (("signals", "tail", "--since", "yesterday"), "hlmon: --since: 'yesterday' is not a duration"),
     ],
 )
@@ -221,6 +226,85 @@ def test_wrong_settings_are_refused_with_2(hlmon: Hlmon) -> None:
     assert done.returncode == 2
     assert "database_url (--database-url, HLMON_DATABASE_URL): " in done.stderr
     assert "secret" not in done.stderr
+
+
+def put_gaps(url: str, *gaps: tuple[str, int, int | None, str, int]) -> None:
+    """Wallet, from, to, state and last change of each."""
+
+    async def put() -> None:
+        database = Database(url)
+        try:
+            async with database.write() as connection:
+                values: list[GapValues] = [
+                    {
+                        "address": address,
+                        "feed": "userFills",
+                        "from_ms": from_ms,
+                        "to_ms": to_ms,
+                        "partition_id": 0,
+                        "reason": "reconnect",
+                        "state": state,
+                        "updated_ms": updated_ms,
+                    }
+                    for address, from_ms, to_ms, state, updated_ms in gaps
+                ]
+                await put_gap_rows(connection, values)
+        finally:
+            await database.close()
+
+    asyncio.run(put())
+
+
+def test_gaps_are_listed_with_what_they_mean(hlmon: Hlmon, url: str) -> None:
+    assert hlmon("gaps").stdout == "no gaps\n"
+    now_ms = time.time_ns() // 1_000_000
+    put_gaps(
+        url,
+        (ANNA, NOW_MS, None, "open", now_ms),
+        (ANNA, NOW_MS - 90_000, NOW_MS - 60_000, "unprovable", now_ms - 1),
+        (BERT, NOW_MS, NOW_MS + 500, "covered", now_ms - 7_200_000),
+    )
+    done = hlmon("gaps")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == [ANNA, ANNA, BERT]
+    assert "open" in lines[1]
+    assert lines[2].split()[1:3] == ["userFills", "unprovable"]
+    assert "30 s" in lines[2]
+    meanings = {line.split(":")[0]: line.split(": ", 1)[1] for line in lines[4:-1]}
+    assert meanings.keys() == {"open", "unprovable", "covered"}
+    assert "missing for good" in meanings["unprovable"]
+    assert lines[-1] == "3 gaps, 1 of them open"
+
+
+def test_gaps_are_filtered_and_given_as_json(hlmon: Hlmon, url: str) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    put_gaps(
+        url,
+        (ANNA, NOW_MS, None, "open", now_ms),
+        (BERT, NOW_MS, None, "open", now_ms - 7_200_000),
+        (BERT, NOW_MS + 1, NOW_MS + 2, "late", now_ms),
+    )
+
+    def found(*arguments: str) -> list[tuple[str, str]]:
+        lines = hlmon("gaps", "--json", *arguments).stdout.splitlines()
+        return [(gap["address"], gap["state"]) for gap in map(msgspec.json.decode, lines)]
+
+    assert found("--open") == [(ANNA, "open"), (BERT, "open")]
+    assert found("--address", BERT.upper()) == [(BERT, "late"), (BERT, "open")]
+    assert found("--since", "1h") == [(ANNA, "open"), (BERT, "late")]
+    assert found("--limit", "1") == [(ANNA, "open")]
+    (line,) = hlmon("gaps", "--json", "--address", ANNA).stdout.splitlines()
+    assert msgspec.json.decode(line) == {
+        "address": ANNA, "feed": "userFills", "from_ms": NOW_MS, "to_ms": None,
+        "state": "open", "reason": "reconnect", "updated_ms": now_ms,
+    }  # fmt: skip
+
+
+def test_gaps_of_a_database_that_is_not_there_say_what_to_do(hlmon: Hlmon, url: str) -> None:
+    done = hlmon("gaps", HLMON_DATABASE_URL=f"{url}.empty")
+    assert done.returncode == 1
+    assert "cannot be used" in done.stderr
 
 
 def test_what_cannot_be_reached_is_named_with_what_to_do(hlmon: Hlmon, url: str) -> None:
@@ -368,5 +452,5 @@ def test_doctor_says_when_nats_is_away(hlmon: Hlmon) -> None:
 
 
 def test_help_is_there_for_every_command(hlmon: Hlmon) -> None:
-    for command in (("watch", "add"), ("watch", "import"), ("signals", "tail"), ("doctor",)):
+    for command in (("watch", "add"), ("watch", "import"), ("signals", "tail"), ("gaps",), ("doctor",)):
         assert hlmon(*command, "--help").returncode == 0

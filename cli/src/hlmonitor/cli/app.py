@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from hlmonitor.cli.commands import record, signals, watch
+from hlmonitor.cli.commands import gaps, record, signals, watch
 from hlmonitor.cli.commands.common import EXIT_PROBLEM, run, say
 from hlmonitor.cli.io.doctor import examine
 from hlmonitor.cli.settings import CliSettings
@@ -13,6 +13,7 @@ from hlmonitor.runtime.settings import load_settings
 app = typer.Typer(name="hlmon", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(watch.app, name="watch", help="the watch list")
 app.add_typer(signals.app, name="signals", help="what was published")
+app.command()(gaps.gaps)
 app.command()(record.record)
 
 

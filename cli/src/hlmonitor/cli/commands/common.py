@@ -1,17 +1,21 @@
 """What every command needs: to run work, to read arguments, to speak."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NoReturn, TypeVar
 
 import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from hlmonitor.cli.errors import CliError
 from hlmonitor.domain.addresses import Address, AddressError, parse_address
 from hlmonitor.runtime.settings import parse_duration
 
 EXIT_PROBLEM = 1
+TABLE_WIDTH = 150
 
 T = TypeVar("T")
 
@@ -60,6 +64,16 @@ def past_ms_of(text: str, option: str) -> int:
 def say(text: str) -> None:
     """Print a line."""
     typer.echo(text)
+
+
+def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table, wide enough for whole addresses, in a pipe too."""
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, no_wrap=True)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    Console(width=max(Console().width, TABLE_WIDTH)).print(table)
 
 
 def complain(text: str) -> None:

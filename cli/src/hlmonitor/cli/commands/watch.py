@@ -8,18 +8,24 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from hlmonitor.cli.commands.common import EXIT_PROBLEM, addresses_of, complain, fail, past_ms_of, run, say, seconds_of
+from hlmonitor.cli.commands.common import (
+    EXIT_PROBLEM,
+    addresses_of,
+    complain,
+    fail,
+    past_ms_of,
+    run,
+    say,
+    say_table,
+    seconds_of,
+)
 from hlmonitor.cli.core.listing import Listed, listing
 from hlmonitor.cli.core.wallets import Wallet, Wallets, read_wallets
 from hlmonitor.cli.io.connections import open_database, open_nats
 from hlmonitor.cli.io.watching import Options, Watching
 from hlmonitor.cli.settings import CliSettings
 from hlmonitor.domain.addresses import Address
-
-LIST_WIDTH = 150
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -74,13 +80,10 @@ def list_(
         for row in rows:
             say(msgspec.json.encode(row).decode())
         return
-    table = Table(box=None, pad_edge=False)
-    for name in ("wallet", "label", "state", "since", "priority", "order timeout"):
-        table.add_column(name, no_wrap=True)
-    for row in rows:
-        table.add_row(row.address, row.label, row.state, row.since, str(row.priority), row.order_timeout)
-    # Wide enough for whole addresses, in a pipe too.
-    Console(width=max(Console().width, LIST_WIDTH)).print(table)
+    say_table(
+        ("wallet", "label", "state", "since", "priority", "order timeout"),
+        [(row.address, row.label, row.state, row.since, str(row.priority), row.order_timeout) for row in rows],
+    )
     say(f"{len(rows)} wallets")
 
 

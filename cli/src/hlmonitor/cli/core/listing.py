@@ -40,6 +40,11 @@ def listing(
     return known + bad
 
 
+def local_time(time_ms: int) -> str:
+    """Unix milliseconds as people read them, to the second and with the zone."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).astimezone().isoformat(" ", "seconds")
+
+
 def _listed(address: Address, label: str | None, entry: WatchEntry | None, now_ms: int, grace_ms: int) -> Listed:
     if entry is None:
         return Listed(address, label or "", "waits for the address-loader")
@@ -47,7 +52,7 @@ def _listed(address: Address, label: str | None, entry: WatchEntry | None, now_m
         address,
         entry.label or label or "",
         _state(entry, now_ms, grace_ms, in_sql=label is not None),
-        datetime.fromtimestamp(entry.signals_from_ms / 1000, UTC).astimezone().isoformat(" ", "seconds"),
+        local_time(entry.signals_from_ms),
         entry.priority,
         "" if entry.order_timeout_s is None else f"{entry.order_timeout_s:g} s",
     )

@@ -73,6 +73,18 @@ class StoredGap(NamedTuple):
     state: str
 
 
+class KnownGap(NamedTuple):
+    """A gap of any state, as people look at it."""
+
+    address: str
+    feed: str
+    from_ms: int
+    to_ms: int | None
+    state: str
+    reason: str
+    updated_ms: int
+
+
 class StoredStatus(NamedTuple):
     """A terminal status that waits; `body` is the serialized OrderStatus."""
 
@@ -127,6 +139,20 @@ async def open_gaps(connection: AsyncConnection, partition: int) -> list[StoredG
         .order_by(table.from_ms)
     )
     return [StoredGap(*row) for row in await connection.execute(query)]
+
+
+async def known_gaps(
+    connection: AsyncConnection, *, address: str | None, state: str | None, since_ms: int, most: int
+) -> list[KnownGap]:
+    """Gaps of one wallet or of all, of one state or any, that changed since a time; the last changed first."""
+    table = hl_gap.c
+    query = select(*(table[field] for field in KnownGap._fields)).where(table.updated_ms >= since_ms)
+    if address is not None:
+        query = query.where(table.address == address)
+    if state is not None:
+        query = query.where(table.state == state)
+    newest_first = query.order_by(table.updated_ms.desc(), table.address, table.feed, table.from_ms.desc()).limit(most)
+    return [KnownGap(*row) for row in await connection.execute(newest_first)]
 
 
 async def waiting_statuses(connection: AsyncConnection, partition: int) -> list[StoredStatus]:
