@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from world import World, listening
+from world import SETTLE_S, World, listening, until
 
 from chaos.field import Field
 from chaos.lines import Lines
@@ -146,9 +146,13 @@ async def _expect(world: World, watched: Watched, field: Field) -> None:
 
 async def _judge(world: World, field: Field, blows: list[Blow], say: Callable[[str], None]) -> Verdict:
     expectation, findings = await world.judge(crashed=True)
+    findings.wrong += await _complaints(world)
     for sentence in findings.sentences[:100]:
         say(sentence)
-    gaps = await world.rows("SELECT address, feed, from_ms, to_ms, reason, state FROM hl_gap WHERE state != 'covered'")
+    with suppress(AssertionError):
+        # Those that stay open are told below.
+        await until(world.has_no_open_gap, "no gap is open", SETTLE_S)
+    gaps = await world.rows("SELECT * FROM hl_gap WHERE state NOT IN ('covered', 'removed')")
     for gap in gaps:
         say(f"gap: {gap}")
     stream = await world.stream()
@@ -159,6 +163,8 @@ async def _judge(world: World, field: Field, blows: list[Blow], say: Callable[[s
         say(f"recovery {which}: {restart.target} ready after {ready} ms, new signals after {took_ms} ms")
     for sentence in field.ended:
         say(sentence)
+    # Not a finding: a process that is killed or cut off cannot know what the venue still counts of it.
+    say(f"limits of the venue that were broken: {(await world.stack.control('stats'))['violations']}")
     say(f"blows: {dict(field.struck)} of {len(blows)}")
     return Verdict(
         orders=expectation.orders,
@@ -171,3 +177,11 @@ async def _judge(world: World, field: Field, blows: list[Blow], say: Callable[[s
         gaps_recorded=len(gaps),
         recovery_p99_s=slowest_s((took_ms for restart, took_ms in recoveries if restart.alone), NEVER_S),
     )
+
+
+async def _complaints(world: World) -> list[str]:
+    """What the system itself calls wrong."""
+    letters = await world.rows("SELECT * FROM hl_dead_letter")
+    # Not the counter: it begins anew with each writer that is started.
+    conflicts = [line for line in world.stack["writer"].log_file.read_text().splitlines() if "signal_conflict" in line]
+    return [*(f"dead letter: {letter}" for letter in letters), *(f"conflict: {line}" for line in conflicts)]

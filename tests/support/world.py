@@ -139,7 +139,7 @@ class World:
         assert counts == (0, 0, 0), f"missing, duplicates, wrong: {counts}\n{sentences}"
         assert len(expectation.signals) >= least
         assert await self.rows("SELECT * FROM hl_dead_letter") == []
-        await until(self._has_no_open_gap, "no gap is open", 20)
+        await until(self.has_no_open_gap, "no gap is open", 20)
         assert await self.stack["writer"].metric("hl_monitor_signal_conflicts_total") == 0
         stats = await self.stack.control("stats")
         assert stats["violations"] == {}
@@ -173,7 +173,8 @@ class World:
     async def _holds(self, count: int) -> bool:
         return len(await self.stream()) >= count
 
-    async def _has_no_open_gap(self) -> bool:
+    async def has_no_open_gap(self) -> bool:
+        """Everything is vouched for, or known not to be."""
         return not await self.open_gaps()
 
 
