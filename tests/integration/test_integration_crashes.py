@@ -1,6 +1,7 @@
 """Everything of ours, and NATS, is broken while trading goes on: nothing may be missing, doubled or wrong then."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -64,6 +65,26 @@ async def test_a_killed_nats_server_loses_and_doubles_nothing(world: World) -> N
     await asyncio.to_thread(world.stack.nats.start)
     await asyncio.sleep(2 * TRADE_S)
     await world.settled_verdict(crashed=True)
+
+
+async def test_a_nats_server_that_comes_back_with_an_older_disk_has_everything_in_the_end(
+    world: World, tmp_path: Path
+) -> None:
+    nats = world.stack.nats
+    store, copy = nats.directory / "nats", tmp_path / "copy"
+    await asyncio.to_thread(nats.stop)
+    shutil.copytree(store, copy)
+    await asyncio.to_thread(nats.start)
+    await asyncio.sleep(2 * TRADE_S)
+    confirmed = len(await world.signals())
+    nats.kill()
+    shutil.rmtree(store)
+    shutil.copytree(copy, store)
+    await asyncio.to_thread(nats.start)
+    await asyncio.sleep(TRADE_S)
+    await world.settled_verdict(crashed=True)
+    again = await world.rows("SELECT count(*) AS signals FROM hl_address_signals WHERE published_seq > 0")
+    assert again[0]["signals"] >= confirmed > 0
 
 
 @pytest.mark.slow

@@ -147,7 +147,8 @@ class Stored:
 
     def _rewind(self, rewind: storage_pb2.Rewind) -> None:
         for row in self.signals.values():
-            if row.address == rewind.address and row.number > rewind.published_number:
+            is_after = row.address == rewind.address and row.number > rewind.published_number
+            if is_after and row.signal_id in self.published:
                 self.published[row.signal_id] = LOST
 
     def _apply_unit(self, unit: storage_pb2.OrderUnit) -> None:

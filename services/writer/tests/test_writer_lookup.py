@@ -4,6 +4,7 @@ from writer_builders import PARTITION, WALLET, address, batch, digest, fill, ord
 from writer_harness import Writer, only
 
 from hlmonitor.v1 import storage_pb2
+from hlmonitor.writer.io import load
 
 OTHER = address(2)
 
@@ -143,3 +144,17 @@ async def test_what_the_stream_lost_is_unpublished_again_and_known_to_have_been_
     await writer.commit(batch(4, published=[again]))
     (counter,) = only(await writer.load(PARTITION, 1), "counter")
     assert (counter.published_number, counter.published_seq) == (2, 11)
+
+
+async def test_of_many_signals_that_wait_for_nats_a_partition_is_loaded_with_the_first(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "UNPUBLISHED_AT_ONCE", 3)
+    await writer.acquire(PARTITION)
+    broken = unit("order-2", signals=[signal(3, price="no number")])
+    rest = unit("order-3", signals=[signal(number) for number in range(4, 8)])
+    await writer.commit(batch(1, unit(signals=[signal(1), signal(2)]), broken, rest))
+    await writer.commit(batch(2, published=_marks(range(1, 2))))
+    items = await writer.load(PARTITION, 1)
+    assert [row.number for row in only(items, "unpublished")] == [2, 3, 4]
+    assert [row.next_number for row in only(items, "counter")] == [8]
