@@ -93,18 +93,18 @@ class Intake:
 
     def disown(self) -> None:
         """Tell the gateways that what they sent here and was not acknowledged has to be sent again."""
-        for session in {*self._ledgers, *(waiting.session for waiting in self._waiting)}:
+        for session in dict.fromkeys([*self._ledgers, *(waiting.session for waiting in self._waiting)]):
             session.say(ingest_pb2.BatchReply(not_owner=ingest_pb2.NotOwner(partition=self.partition_number)))
         self._ledgers.clear()
         self._waiting.clear()
 
     def _lookup(self, partition: Partition) -> storage_pb2.LookupRequest:
         """Everything that waits and will have to be asked for, in one question."""
-        questions: set[Question] = set()
+        questions: dict[Question, None] = {}
         woken = 0
         for waiting in self._waiting:
             if (asked := _question(partition, waiting)) and asked not in questions:
-                questions.add(asked)
+                questions[asked] = None
                 woken += asked.what is AskFor.REST
             if len(questions) >= MAX_LOOKUPS or woken >= MAX_WOKEN:
                 break
