@@ -118,6 +118,14 @@ chaos: setup ## break everything every few seconds, then compare with the ledger
 	@PYTHONPATH=tests:tests/support $(BIN)/python -m chaos --seed $(SEED) --duration $(if $(filter file,$(origin DURATION)),120,$(DURATION)) \
 		--database $(DB) --only "$(ONLY)"
 
+SEEDS ?= 200
+TRACE ?=
+
+.PHONY: dst
+dst: setup ## the whole pipeline on a virtual clock, under seeded faults; SEEDS=1000, or SEED=7 TRACE=1 for one, step by step
+	@PYTHONPATH=tests:tests/property $(BIN)/python -m dst --seeds $(SEEDS) \
+		$(if $(filter file,$(origin SEED)),,--seed $(SEED)) $(if $(TRACE),--trace)
+
 RESTING ?= 1000000
 
 .PHONY: bench-core
