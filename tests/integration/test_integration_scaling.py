@@ -2,12 +2,24 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import msgspec
+import nats
 import pytest
+import structlog
+from gateway_world import live
 from world import World, config, quick, running_world, until
+
+from hlmonitor.local.nats import NatsServer
+from hlmonitor.local.services import ServiceProcess
+from hlmonitor.runtime.core.membership import Member
+from hlmonitor.runtime.kv import read_all
+from hlmonitor.runtime.membership import BUCKET as MEMBERS
+from hlmonitor.runtime.membership import join
+from hlmonitor.runtime.watchlist import WatchList
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -180,3 +192,44 @@ async def test_aggregators_that_come_and_go_take_only_their_share(tmp_path: Path
         refused = [it.name for it in world.stack.of_kind("aggregator") if "partition_lost" in it.log_file.read_text()]
         assert refused == []
         await world.settled_verdict()
+
+
+async def test_two_gateways_that_both_believe_to_have_every_wallet_do_no_harm(tmp_path: Path) -> None:
+    async with running_world(config(tmp_path, gateways=1, aggregators=1, whales=WHALES)) as world:
+        await world.watch_whales()
+        async with another_nats_that_knows_the_same(world, tmp_path / "another") as url:
+            second = ServiceProcess("gateway-9", ["-m", "hlmonitor.gateway"], tmp_path, SECOND | venue_of(world))
+            second.start(nats_url=url)
+            try:
+                await live(second, WHALES)
+                assert len(await gateways_of_wallets(world)) == WHALES
+                await asyncio.sleep(TRADE_S)
+                # Its last words are gaps of wallets that the other one reads all the time.
+                assert await second.terminate() == 0
+            finally:
+                second.kill()
+        await asyncio.sleep(TRADE_S)
+        await world.settled_verdict()
+
+
+SECOND: dict[str, object] = {"local_address": "127.0.0.9", "spare_connections": 0, "backoff_initial_s": 0.2}
+
+
+def venue_of(world: World) -> dict[str, object]:
+    url = world.stack.venue_url
+    return {"venue_rest_url": url, "venue_ws_url": f"ws{url.removeprefix('http')}/ws"}
+
+
+@asynccontextmanager
+async def another_nats_that_knows_the_same(world: World, directory: Path) -> AsyncIterator[str]:
+    """A server with the world's watch list and aggregator, where no gateway of the world is to be seen."""
+    members = await read_all(world.nats, MEMBERS)
+    aggregator = next(msgspec.json.decode(it.value, type=Member) for it in members.values() if "aggregator" in it.key)
+    with NatsServer(directory) as server:
+        client = await nats.connect(server.url)
+        for stored in (await WatchList(world.nats).read()).values():
+            assert stored.entry
+            await WatchList(client).put(stored.entry, None)
+        async with join(client, aggregator, log=structlog.stdlib.get_logger()):
+            yield server.url
+        await client.close()

@@ -56,7 +56,7 @@ class GatewaySettings(ServiceSettings):
 
     remove_grace: Duration = Field(300.0, description="a removed wallet stays subscribed for so long")
     handover_linger_s: Duration = Field(
-        15.0,
+        600.0,
         description="a wallet that is another gateway's now is read for so long, if that one does not say it is live",
     )
     slot_patience_s: Duration = Field(

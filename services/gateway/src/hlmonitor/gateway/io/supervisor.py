@@ -201,7 +201,7 @@ class Supervisor:
                 running.wallet.session.reopen(time.monotonic(), _now_ms())
 
     def _reconcile(self) -> None:
-        if self._gateways is None or self._entries is None:
+        if self._gateways is None:
             return
         settings = self.service.settings
         me = self._gateways.get(settings.instance)
@@ -215,13 +215,17 @@ class Supervisor:
             others = [room.overspent for name, room in group.items() if name != settings.instance]
             self.budgets.share(settings, allowed.group_size, others, time.monotonic())
         self.wallets.allow(allowed, group.keys())
-        watched = {address: entry for address, entry in self._entries.items() if not self._is_over(entry)}
+        if self._entries is not None:
+            self._assign(self._gateways, self._entries)
+        self.changed()
+
+    def _assign(self, gateways: Mapping[str, GatewayRoom], entries: Mapping[Address, WatchEntry]) -> None:
+        watched = {address: entry for address, entry in entries.items() if not self._is_over(entry)}
         before = self._assignment.uncovered
-        self._assignment = assign(watched.values(), self._gateways)
+        self._assignment = assign(watched.values(), gateways)
         if self._assignment.uncovered != before:
             self.service.log.warning("wallets_uncovered", addresses=self._assignment.uncovered)
         self.wallets.reconcile(watched, self._assignment, stopping=self._draining)
-        self.changed()
 
     def changed(self) -> None:
         """Say at once what is news to the other gateways."""
