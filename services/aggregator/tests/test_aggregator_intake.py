@@ -20,9 +20,14 @@ def gap(to_ms: int | None = None) -> events_pb2.Event:
     return events_pb2.Event(gap=told)
 
 
-def asked(*said: tuple[Session, events_pb2.Event]) -> list[BackfillRequest]:
+def closed() -> events_pb2.Event:
+    return events_pb2.Event(closed=events_pb2.Closed(address=WHALE))
+
+
+def asked(*said: tuple[Session, events_pb2.Event], sessions: Sessions | None = None) -> list[BackfillRequest]:
+    """What is asked for because of these events."""
     desk = Desk()
-    intake = Intake(0, Sessions(), structlog.stdlib.get_logger(), lambda: desk.now)
+    intake = Intake(0, sessions or Sessions(), structlog.stdlib.get_logger(), lambda: desk.now)
     for session, event in said:
         intake.take(session, event)
     assert intake.flow(desk.partition, desk.now) is None
@@ -37,9 +42,31 @@ def test_a_gap_that_a_gateway_tells_when_it_lets_go_is_closed_by_the_one_that_ha
 
 def test_a_gap_of_the_gateway_that_has_the_wallet_is_its_own_to_close() -> None:
     old, new = Session(), Session()
-    assert asked((old, opened()), (old, gap()), (new, opened()), (new, gap())) == []
+    assert asked((old, opened()), (old, gap()), (old, closed()), (new, opened()), (new, gap())) == []
 
 
 def test_a_gap_that_nobody_can_close_is_not_asked_for() -> None:
     old, new = Session(), Session()
     assert asked((old, opened()), (new, opened()), (old, gap(START_MS + 1))) == []
+
+
+def test_a_gap_of_the_newer_of_two_that_have_the_wallet_is_closed_by_the_older() -> None:
+    old, new, sessions = Session(), Session(), Sessions()
+    (request,) = asked((old, opened()), (new, opened()), (new, gap()), sessions=sessions)
+    assert sessions.ask(request)
+    assert [len(old.take()), len(new.take())] == [1, 0]
+
+
+def test_a_gateway_that_let_the_wallet_go_is_not_asked() -> None:
+    old, new, sessions = Session(), Session(), Sessions()
+    assert asked((old, opened()), (new, opened()), (old, closed()), (new, gap()), sessions=sessions) == []
+    assert asked((new, closed()), sessions=sessions) == []
+    assert not sessions.ask(BackfillRequest(WHALE, FEED, START_MS, ()))
+
+
+def test_when_the_stream_of_the_gateway_that_is_asked_ends_another_that_has_the_wallet_is_asked() -> None:
+    old, new, sessions = Session(), Session(), Sessions()
+    asked((old, opened()), (new, opened()), sessions=sessions)
+    sessions.closed(new)
+    assert sessions.ask(BackfillRequest(WHALE, FEED, START_MS, ()))
+    assert len(old.take()) == 1

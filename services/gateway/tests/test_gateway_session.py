@@ -507,7 +507,15 @@ def test_a_wallet_that_is_let_go_is_told_and_late_frames_do_not_open_it_again() 
     wallet = Wallet()
     wallet.open(fill(40))
     wallet.told()
-    wallet.session.stopping("no_slot", 2000)
-    assert {event.gap.reason for event in wallet.told()} == {"no_slot"}
+    wallet.session.stopping(2000, gap="no_slot")
+    assert wallet.kinds() == ["gap", "gap", "closed"]
     wallet.open(fill(50))
     assert "opened" not in wallet.kinds()
+
+
+def test_a_wallet_that_another_gateway_has_is_let_go_without_a_gap() -> None:
+    wallet = Wallet()
+    wallet.open(fill(40))
+    wallet.told()
+    wallet.session.stopping(2000, gap=None)
+    assert wallet.kinds() == ["closed"]

@@ -95,7 +95,10 @@ def fill_input(raw: bytes) -> FillInput:
     return FillInput(fill, raw, digest_of(fill), ref, order_id(ref))
 
 
-Input = FillInput | StatusInput | events_pb2.AccountSnapshot | events_pb2.Gap | events_pb2.CaughtUp | events_pb2.Opened
+Standing = events_pb2.Gap | events_pb2.CaughtUp | events_pb2.Opened | events_pb2.Closed
+"""What a gateway says of its own view of a wallet."""
+
+Input = FillInput | StatusInput | events_pb2.AccountSnapshot | Standing
 """What an event says, checked."""
 
 
@@ -120,6 +123,8 @@ def input_of(event: events_pb2.Event) -> tuple[Address, Input]:
             return address_of(event.caught_up.address), event.caught_up
         case "opened":
             return address_of(event.opened.address), event.opened
+        case "closed":
+            return address_of(event.closed.address), event.closed
         case None:
             raise FieldError("event", "is of an unknown kind")
 

@@ -121,11 +121,12 @@ class Intake:
                 partition.snapshot(snapshot, received_at_ms)
             case events_pb2.Gap() as gap:
                 partition.gap(gap, now)
-                if not gap.HasField("to_ms") and self.sessions.is_served_by_another(waiting.address, waiting.session):
-                    # Whoever told it may have let the wallet go: the one that has it now can close it.
+                if not gap.HasField("to_ms") and self.sessions.prefer_another(waiting.address, waiting.session):
                     partition.read_again(gap)
             case events_pb2.CaughtUp() as caught_up:
                 partition.caught_up(caught_up)
+            case events_pb2.Closed():
+                self.sessions.let_go(waiting.address, waiting.session)
             case events_pb2.Opened():
                 self.sessions.serves(waiting.address, waiting.session)
                 partition.opened(waiting.address)

@@ -48,35 +48,55 @@ class Session:
 
 @dataclass(slots=True)
 class Sessions:
-    """The open streams, and which of them serves a wallet."""
+    """The open streams, and those that serve each wallet: one, or for a while the gateways that hand it over."""
 
-    _serving: dict[Address, Session] = field(default_factory=dict)
+    _serving: dict[Address, list[Session]] = field(default_factory=dict)
+    """The one that is asked is the last."""
 
     def serves(self, address: Address, session: Session) -> None:
-        """The wallet's events come by this stream now."""
-        self._serving[address] = session
+        """The wallet's events come by this stream, and its gateway is the one to ask."""
+        servers = self._serving.setdefault(address, [])
+        if session in servers:
+            servers.remove(session)
+        servers.append(session)
 
-    def is_served_by_another(self, address: Address, session: Session) -> bool:
-        """Whether the wallet's events come by another stream than this one."""
-        return self._serving.get(address, session) is not session
+    def let_go(self, address: Address, session: Session) -> None:
+        """The wallet's events do not come by this stream any more."""
+        servers = self._serving.get(address, [])
+        if session in servers:
+            servers.remove(session)
+        if not servers:
+            self._serving.pop(address, None)
+
+    def prefer_another(self, address: Address, session: Session) -> bool:
+        """This stream has a gap: ask another one that has the wallet, from now on. False: there is none."""
+        servers = self._serving.get(address, [])
+        if session in servers:
+            servers.remove(session)
+            servers.insert(0, session)
+        return bool(servers) and servers[-1] is not session
 
     def closed(self, session: Session) -> None:
         """The stream is gone."""
-        for address in [address for address, server in self._serving.items() if server is session]:
-            del self._serving[address]
+        for address in list(self._serving):
+            self.let_go(address, session)
 
     def source_of(self, address: Address) -> Source | None:
         """The gateway that serves a wallet; None when nobody does."""
-        session = self._serving.get(address)
+        session = self._server(address)
         return session.source if session else None
 
     def ask(self, request: Request) -> bool:
         """Pass a request to the gateway that serves the wallet. False: nobody does, so it asks again when it opens."""
-        session = self._serving.get(request.address)
+        session = self._server(request.address)
         if session is None:
             return False
         session.say(_reply(request))
         return True
+
+    def _server(self, address: Address) -> Session | None:
+        servers = self._serving.get(address)
+        return servers[-1] if servers else None
 
 
 def _reply(request: Request) -> ingest_pb2.BatchReply:

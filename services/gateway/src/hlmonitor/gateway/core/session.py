@@ -196,11 +196,13 @@ class Session:
         if work.generation == self.generation:
             self._feeds[work.feed].resumed = False
 
-    def stopping(self, reason: str, now_ms: int) -> None:
-        """The gateway stops reading this wallet, and nobody is known to have taken it over."""
+    def stopping(self, now_ms: int, *, gap: str | None) -> None:
+        """The gateway stops reading this wallet; the reason is a gap's, unless nobody needs to take it over now."""
         self._connections.clear()
         self._voucher = None
-        self._close(reason, now_ms)
+        if gap is not None:
+            self._close(gap, now_ms)
+        self._tell(pb.Event(received_at_ms=now_ms, closed=pb.Closed(address=self.address)))
 
     def is_void(self, work: Catchup) -> bool:
         """Another opening has replaced the one that the work belongs to, or its events are not kept now."""

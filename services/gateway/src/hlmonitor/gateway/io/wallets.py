@@ -21,6 +21,7 @@ from hlmonitor.gateway.settings import GatewaySettings
 from hlmonitor.runtime.logs import Log
 
 STOPPING = "gateway_stopping"
+REMOVED = "removed"
 
 
 @dataclass(slots=True)
@@ -114,7 +115,7 @@ class Wallets:
         if not running.leaves:
             self.handover.keep(address)
         elif address not in watched:
-            self._stop(address, "removed")
+            self._stop(address, REMOVED)
         elif address not in owners:
             self._stop(address, why or "uncovered")
         elif not running.wallet.is_connected:
@@ -155,11 +156,11 @@ class Wallets:
         """Let go. Unless another gateway reads the wallet, or nobody is to, it is told that nobody does."""
         running = self.running.pop(address)
         running.task.cancel()
-        if reason not in (Word.CAUGHT_UP, "removed"):
-            running.wallet.session.stopping(reason, _now_ms())
+        if reason != REMOVED:
+            running.wallet.session.stopping(_now_ms(), gap=None if reason == Word.CAUGHT_UP else reason)
         self._closing.add(address)
         running.task.add_done_callback(partial(self._closed, address))
-        self.log.info("wallet_stopped", address=address, reason=str(reason))
+        self.log.info("wallet_stopped", address=address, reason=reason)
 
     def _closed(self, address: Address, _: asyncio.Task[None]) -> None:
         self._closing.discard(address)
