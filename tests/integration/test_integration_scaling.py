@@ -188,9 +188,6 @@ async def test_aggregators_that_come_and_go_take_only_their_share(tmp_path: Path
             two = await aggregators_of_partitions(world)
         assert_moved(three, two, between={"aggregator-3"})
         await asyncio.sleep(TRADE_S)
-        # Each finishes what it gives away before another takes it.
-        refused = [it.name for it in world.stack.of_kind("aggregator") if "partition_lost" in it.log_file.read_text()]
-        assert refused == []
         await world.settled_verdict()
 
 
