@@ -175,6 +175,13 @@ test-chart: setup $(addprefix $(TOOLS)/,$(GO_TOOLS)) ## the chart and the compos
 	@$(TOOLS)/helm-unittest --strict deploy/helm/hl-monitor
 	@$(BIN)/pytest -m chart tests/chart
 
+NEXT_TAG ?= next
+NATS_IMAGE ?= nats:2.12.3-alpine
+
+.PHONY: test-k8s
+test-k8s: setup $(TOOLS)/helm ## a release on the cluster of KUBECONFIG through scaling, upgrade, kills, rollback; then the verdict
+	@PYTHONPATH=tests $(BIN)/python -m k8s --image $(IMAGE) --next-tag $(NEXT_TAG) --nats-image $(NATS_IMAGE)
+
 COMPOSE := docker compose -f deploy/compose/compose.yaml
 .PHONY: up
 up: image ## PostgreSQL, NATS, simulator and every service in containers, without a cluster
