@@ -1,8 +1,10 @@
 """A stream against a real server: followed through a crash without holes or repeats, and read whole."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
+from pathlib import Path
 
 from nats.aio.client import Client
 
@@ -87,6 +89,41 @@ async def test_a_kill_of_the_server_leaves_no_hole_and_repeats_nothing(server: N
         await eventually(lambda: client.is_connected, "the client is back")
         await publish(client, 3, 4)
         await eventually(lambda: heard == [1, 2, 3, 4], "the rest came")
+
+
+async def test_a_stream_that_was_made_anew_is_followed_from_where_it_stands(client: Client) -> None:
+    await make_stream(client)
+    await publish(client, 1, 2, 3, 4)
+    async with following(client) as heard:
+        await eventually(lambda: heard == [1, 2, 3, 4], "the old ones came")
+        await jetstream_of(client).delete_stream(STREAM)
+        await make_stream(client)
+        await publish(client, 5)
+        await eventually(lambda: heard == [1, 2, 3, 4, 5], "what the new one holds came", 30)
+
+
+async def test_a_stream_that_came_back_without_its_tail_is_followed_from_there(
+    server: NatsServer, client: Client, tmp_path: Path
+) -> None:
+    store, copy = server.directory / "nats", tmp_path / "copy"
+    await make_stream(client)
+    await publish(client, 1, 2)
+    server.stop()
+    shutil.copytree(store, copy)
+    await eventually(lambda: not client.is_connected, "the client notices")
+    server.start()
+    await eventually(lambda: client.is_connected, "the client is back")
+    async with following(client) as heard:
+        await publish(client, 3, 4, 5)
+        await eventually(lambda: heard == [1, 2, 3, 4, 5], "the first ones came")
+        server.kill()
+        shutil.rmtree(store)
+        shutil.copytree(copy, store)
+        await eventually(lambda: not client.is_connected, "the client notices")
+        server.start()
+        await eventually(lambda: client.is_connected, "the client is back")
+        await publish(client, 6)
+        await eventually(lambda: heard == [1, 2, 3, 4, 5, 6], "what stands at a sequence that was told came", 30)
 
 
 async def test_a_stream_is_read_whole(client: Client) -> None:

@@ -37,16 +37,22 @@ async def follow_stream(
 ) -> AsyncGenerator[Stored, None]:
     """Every message of the subject (wildcards allowed) after a sequence, or stored since a time; then each new one.
 
-    Never ends. While the stream does not exist or NATS is away, it waits.
+    Never ends. While the stream does not exist or NATS is away, it waits. After a stream came back without its last
+    messages, what it gets again may be told again.
     """
-    last = after_seq
+    last, told_at_ms, made = after_seq, since_ms, None
     while True:
-        config = _start_at(last, since_ms if last == after_seq else None)
         try:
-            async with aclosing(_messages(client, stream, subject, config, QUIET_S)) as messages:
+            info = await jetstream_of(client).stream_info(stream)
+            if info.state.last_seq < last or made not in (None, info.created):
+                # It gives sequences again, so only its clock tells what came after what was told.
+                last, since_ms = 0, told_at_ms
+            made = info.created
+            start = _start_at(last, since_ms)
+            async with aclosing(_messages(client, stream, subject, start, QUIET_S)) as messages:
                 async for message in messages:
                     if message.seq > last:
-                        last = message.seq
+                        last, since_ms, told_at_ms = message.seq, None, message.stored_at_ms
                         yield message
         except (NatsError, OSError, TimeoutError):
             await asyncio.sleep(RETRY_S)

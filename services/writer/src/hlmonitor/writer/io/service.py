@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import NoReturn, TypeAlias, TypeVar
 
@@ -33,6 +33,7 @@ MOST_SIGNALS = 1_000
 """Signals in one answer of ReadSignals."""
 
 Q = TypeVar("Q")
+T = TypeVar("T")
 R = TypeVar("R")
 Context: TypeAlias = grpc.aio.ServicerContext[Q, R]
 
@@ -78,12 +79,7 @@ class StorageService(storage_pb2_grpc.StorageServicer):
         if request.partition >= PARTITIONS:
             await _reject_partition(context, request.partition)
         async with self.loads:
-            try:
-                items = await self.patience.until_done("load", lambda: self._load(request))
-            except StoppingError:
-                await _reject_stopping(context)
-            except _StaleEpochError as stale:
-                await _reject_stale(context, request.partition, stale)
+            items = await self._read(context, request.partition, "load", lambda: self._load(request))
             for item in items:
                 yield item
 
@@ -99,12 +95,7 @@ class StorageService(storage_pb2_grpc.StorageServicer):
             detail = f"at most {MOST_LOOKUPS} fills and orders may be asked for at once"
             refused = storage_pb2.Refused(reason=Reason.REASON_INVALID, detail=detail, field="digests")
             await _reject(context, grpc.StatusCode.INVALID_ARGUMENT, refused)
-        try:
-            return await self.patience.until_done("lookup", lambda: self._lookup(request))
-        except StoppingError:
-            await _reject_stopping(context)
-        except _StaleEpochError as stale:
-            await _reject_stale(context, request.partition, stale)
+        return await self._read(context, request.partition, "lookup", lambda: self._lookup(request))
 
     async def ReadSignals(  # noqa: N802 the name is gRPC's
         self,
@@ -114,12 +105,7 @@ class StorageService(storage_pb2_grpc.StorageServicer):
         """A wallet's signals from a number on."""
         if request.partition >= PARTITIONS:
             await _reject_partition(context, request.partition)
-        try:
-            return await self.patience.until_done("read_signals", lambda: self._read_signals(request))
-        except StoppingError:
-            await _reject_stopping(context)
-        except _StaleEpochError as stale:
-            await _reject_stale(context, request.partition, stale)
+        return await self._read(context, request.partition, "read_signals", lambda: self._read_signals(request))
 
     async def Commit(  # type: ignore[override]  # noqa: N802 replies are written as they come, which the stub has no type for
         self,
@@ -152,6 +138,15 @@ class StorageService(storage_pb2_grpc.StorageServicer):
         reply = await self.committer.commit(batch)
         async with writing:
             await context.write(reply)
+
+    async def _read(self, context: Context[Q, R], partition: int, what: str, work: Callable[[], Awaitable[T]]) -> T:
+        """What the database says to the partition's owner; the end of the call for anybody else."""
+        try:
+            return await self.patience.until_done(what, work)
+        except StoppingError:
+            await _reject_stopping(context)
+        except _StaleEpochError as stale:
+            await _reject_stale(context, partition, stale)
 
     async def _acquire(self, request: storage_pb2.AcquireEpochRequest) -> int:
         async with self.database.write() as connection:
