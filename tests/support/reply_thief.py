@@ -9,6 +9,7 @@ from typing import Self
 from hlmonitor.local.ports import free_port
 
 _CHUNK = 64 * 1024
+_LATECOMERS_S = 0.1
 
 
 @dataclass(slots=True)
@@ -39,8 +40,8 @@ class ReplyThief:
         """Stop listening and end every connection."""
         if self._server is not None:
             self._server.close()
-        # Whoever was let in just now is known after the loop's next turn.
-        await asyncio.sleep(0)
+        # Whoever was let in just now shows up a few turns of the loop later.
+        await asyncio.sleep(_LATECOMERS_S)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
