@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -62,6 +62,8 @@ class Field:
     _wanted: set[str] = field(default_factory=set)
     _away: set[str] = field(default_factory=set)
     _shares: dict[str, frozenset[str]] = field(default_factory=dict)
+    _moving: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    """Who joins and leaves does one after the other."""
     _began: float = 0.0
 
     @property
@@ -88,26 +90,29 @@ class Field:
 
     async def _strike_in_time(self, blow: Blow) -> None:
         await asyncio.sleep(self._began + blow.at_s - time.monotonic())
+        await self._strike(blow)
         self.struck[type(blow).__name__] += 1
+
+    async def _strike(self, blow: Blow) -> None:
         match blow:
             case Kill():
                 await self._kill(blow)
             case Freeze():
+                victim = await self._running(blow.target)
                 self._tell(blow, f"freeze {blow.target} for {blow.for_s:.1f} s")
-                victim = self._victim(blow.target)
                 victim.pause()
                 await asyncio.sleep(blow.for_s)
                 victim.resume()
             case Hurt():
                 await self._hurt(blow)
             case Join():
-                while self._victim(blow.target).running:
-                    # It still hands over what it had.
-                    await asyncio.sleep(_POLL_S)
-                self._tell(blow, f"{blow.target} joins")
-                self._start(blow.target)
+                # It may still hand over what it had.
+                async with self._moving[blow.target]:
+                    self._tell(blow, f"{blow.target} joins")
+                    self._start(blow.target)
             case Leave():
-                await self._leave(blow)
+                async with self._moving[blow.target]:
+                    await self._leave(blow)
             case List():
                 self._tell(blow, f"watch {blow.wallet}")
                 await self._list(blow.wallet)
@@ -134,11 +139,10 @@ class Field:
                 await asyncio.sleep(_POLL_S)
 
     async def _kill(self, blow: Kill) -> None:
-        while blow.target not in self._wanted or not self._victim(blow.target).running:
-            await asyncio.sleep(_POLL_S)
+        victim = await self._running(blow.target)
         share = self._shares.get(blow.target)
         self._away.add(blow.target)
-        self._victim(blow.target).kill()
+        victim.kill()
         self._tell(blow, f"kill {blow.target}, back in {blow.away_s:.1f} s")
         await asyncio.sleep(blow.away_s)
         started_ms = wall_ms()
@@ -196,6 +200,14 @@ class Field:
                 with suppress(aiohttp.ClientError, TimeoutError):
                     return (await self.stack[name].get("/health/ready"))[0] == 200
                 return False
+
+    async def _running(self, name: str) -> Victim:
+        """What is to be struck; it may only just be about to start."""
+        deadline = time.monotonic() + READY_S
+        while name not in self._wanted or not self._victim(name).running:
+            assert time.monotonic() < deadline, f"{name} is to be struck, and does not run"
+            await asyncio.sleep(_POLL_S)
+        return self._victim(name)
 
     def _victim(self, name: str) -> Victim:
         match name:

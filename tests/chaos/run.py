@@ -165,7 +165,9 @@ async def _judge(world: World, field: Field, blows: list[Blow], say: Callable[[s
         say(sentence)
     # Not a finding: a process that is killed or cut off cannot know what the venue still counts of it.
     say(f"limits of the venue that were broken: {(await world.stack.control('stats'))['violations']}")
-    say(f"blows: {dict(field.struck)} of {len(blows)}")
+    say(f"blows: {dict(field.struck)}")
+    happened = field.struck.total() - field.struck["cuts"]
+    assert happened == len(blows), f"{len(blows)} blows were planned, {happened} happened"
     return Verdict(
         orders=expectation.orders,
         expected=len(expectation.signals),
