@@ -7,6 +7,9 @@ import time
 from dst.run import Result, run
 
 
+MOST_LETTERS = 500
+
+
 def main() -> None:
     """Exit status 1 when a seed fails."""
     parser = argparse.ArgumentParser(prog="dst", description="simulate the whole pipeline under faults")
@@ -39,7 +42,8 @@ def _run_all(seeds: range, *, traced: bool) -> int:
 
 def _report(result: Result) -> str:
     lines = [f"seed {result.conditions.seed} failed under {result.conditions}:"]
-    lines += [f"  {problem}" for problem in result.problems[:10]]
+    # The end of a traceback tells most.
+    lines += [f"  {problem[-MOST_LETTERS:]}" for problem in result.problems[:10]]
     lines.append(f"  again, with every step: make dst SEED={result.conditions.seed} TRACE=1")
     return "\n".join(lines)
 

@@ -35,7 +35,7 @@ class Findings:
         )[0]
         happened = sum(len(order.executions) for order in self.world.venue.market.orders)
         forgets = self.world.conditions.kept_rows < happened
-        return not waiting and (stored == happened or forgets)
+        return not waiting and (stored == happened or forgets) and not self.world.unacknowledged()
 
     def all(self) -> list[str]:
         """Every problem there is."""
@@ -46,6 +46,8 @@ class Findings:
         for wallet in WALLETS:
             self._check_stream(wallet, {number: row for (address, number), row in signals.items() if address == wallet})
         self._check_gaps()
+        held = self.world.unacknowledged()
+        self._expect(not held, f"{held} events are not acknowledged")
         return self.problems
 
     def _check_fills(self) -> dict[FillKey, tuple[TrueOrder, Execution]]:
@@ -77,7 +79,7 @@ class Findings:
     def _signals(self) -> dict[tuple[str, int], dict[str, Any]]:
         """Every decided signal by address and number."""
         found: dict[tuple[str, int], dict[str, Any]] = {}
-        for data in self.world.committed.values():
+        for data in self.world.witness.signals.values():
             says = msgspec.json.decode(data)
             key = (says["address"], says["number"])
             self._expect(key not in found, f"two signals have the number {key}")
@@ -126,7 +128,7 @@ class Findings:
         expected = [signals[number]["id"] for number in sorted(signals)]
         self._expect(ids == expected, f"{wallet}: the stream has {len(ids)} signals, SQL has {len(expected)}")
         for signal_id, message in zip(ids, messages, strict=True):
-            is_same = self.world.committed.get(signal_id) == message.data
+            is_same = self.world.witness.signals.get(signal_id) == message.data
             self._expect(is_same, f"{signal_id} has other bytes in the stream")
         unconfirmed = self.world.sql.rows(
             f"SELECT number FROM hl_address_signals WHERE address = '{wallet}' AND published_seq IS NULL"

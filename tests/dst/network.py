@@ -45,6 +45,7 @@ class Network:
     loop: VirtualLoop
     chance: random.Random
     trace: Callable[[str, str], None] | None = None
+    on_message: Callable[[Scope, Scope, Message], None] = lambda _sender, _receiver, _message: None
     servers: dict[str, "SimulatedServer"] = field(default_factory=dict)
     calls: dict[int, "Call"] = field(default_factory=dict)
     stalled_until: dict[frozenset[str], float] = field(default_factory=dict)
@@ -86,9 +87,10 @@ class Network:
             call.tear("keepalive timed out")
 
     def tell(self, call: "Call", message: Message, *, replies: bool) -> None:
-        """A line of the trace for a message that is sent."""
+        """Note that a message is sent."""
+        sender, receiver = (call.server, call.client) if replies else (call.client, call.server)
+        self.on_message(sender, receiver, message)
         if self.trace:
-            sender, receiver = (call.server, call.client) if replies else (call.client, call.server)
             self.trace(sender.name, f"to {receiver.name}: {describe(message)}")
 
     def next_port(self) -> int:

@@ -57,7 +57,7 @@ def run(seed: int, *, traced: bool = False, conditions: Conditions | None = None
         conditions=conditions,
         problems=tuple(problems),
         fills=sum(len(order.executions) for order in world.venue.market.orders),
-        signals=len(world.committed),
+        signals=len(world.witness.signals),
         strikes=nemesis.strikes,
         steps=loop.steps,
         virtual_s=loop.now_s,

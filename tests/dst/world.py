@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from dst.process import Launcher, Process
 from dst.settings import WALLETS, Conditions, settings_of
 from dst.trader import Trader
 from dst.venue import Venue
+from dst.witness import Witness
 from hlmonitor.domain.watch import WatchEntry
 from hlmonitor.v1 import storage_pb2
 from hlmonitor.writer.io.transaction import GroupCommit, Outcome
@@ -46,19 +46,14 @@ class World:
     """The trace, when somebody wants it."""
     defects: list[str] = field(default_factory=list)
     """What must never happen and did."""
-    committed: dict[str, bytes] = field(default_factory=dict)
-    """Every signal that SQL has, by id."""
     processes: dict[str, Process] = field(default_factory=dict)
-    _applied: dict[str, bytes] = field(default_factory=dict)
-    """Batches of the open transaction."""
-    _batches: dict[bytes, str] = field(default_factory=dict)
-    """The name under which each batch was committed."""
     venue: Venue = field(init=False)
     network: Network = field(init=False)
     nats: NatsServer = field(init=False)
     sql: SqlServer = field(init=False)
     members: Members = field(init=False)
     launcher: Launcher = field(init=False)
+    witness: Witness = field(init=False)
 
     def __post_init__(self) -> None:
         seed, loop = self.conditions.seed, self.loop
@@ -70,10 +65,12 @@ class World:
         self.venue = Venue(loop, chance("venue"), self.conditions.snapshot_rows, self.conditions.kept_rows)
         self.network = Network(loop, chance("network"), self.trace if self.lines is not None else None)
         self.nats = NatsServer(loop, chance("nats"), self.trace)
-        self.sql = SqlServer(chance("sql"), on_begin=self._applied.clear, on_commit=self._committed)
+        self.sql = SqlServer(chance("sql"))
         self.members = Members(loop, chance("members"))
         self.launcher = Launcher(loop, self.trace, self.defects)
-        self.nats.on_stored = self._published
+        self.witness = Witness(self.sql.rows, self.defects)
+        self.sql.on_begin, self.sql.on_commit = self.witness.begun, self.witness.committed
+        self.nats.on_stored, self.network.on_message = self.witness.published, self.witness.message
 
     def trace(self, who: str, what: str) -> None:
         """One line of the trace."""
@@ -127,6 +124,12 @@ class World:
             self.loop.resume(process.scope)
             self.members.heard_again(process.scope)
 
+    def unacknowledged(self) -> int:
+        """Events that gateways hold."""
+        gateways = [process for process in self.processes.values() if process.kind == "gateway"]
+        windows: list[Any] = [process.service.health.status()["window"] for process in gateways]
+        return sum(window.events for window in windows)
+
     async def trade(self, seconds: float) -> None:
         """Let the venue's users trade for so long, then end every order."""
         trader = Trader(self.venue.market, random.Random(f"trader {self.conditions.seed}"), WALLETS)
@@ -140,19 +143,6 @@ class World:
         self.venue.catch_up_clock()
         trader.end_all()
         self.venue.announce()
-
-    def standings(self) -> dict[int, tuple[int, int]]:
-        """Epoch and last batch of each partition, as the open transaction sees them."""
-        rows = self.sql.rows("SELECT partition_id, epoch, last_batch FROM hl_partition")
-        return defaultdict(lambda: (0, 0), {partition: (epoch, last) for partition, epoch, last in rows})
-
-    def note_applied(self, batch: storage_pb2.CommitBatch, name: str, epoch: int) -> None:
-        """A batch was applied: only its owner may, and only once under whatever number. It counts if committed."""
-        if batch.epoch != epoch:
-            self.defects.append(f"{name} was applied under epoch {epoch}")
-        content = storage_pb2.CommitBatch.FromString(batch.SerializeToString())
-        content.number = 0
-        self._applied[name] = content.SerializeToString()
 
     def _sever(self, scope: Scope) -> None:
         self.members.died(scope)
@@ -174,25 +164,6 @@ class World:
         if scope.is_paused:
             self.network.died_silently(scope)
 
-    def _committed(self) -> None:
-        for name, content in self._applied.items():
-            if self._batches.setdefault(content, name) != name:
-                self.defects.append(f"{name} was applied before, as {self._batches[content]}")
-        self._applied.clear()
-        rows = self.sql.rows(
-            "SELECT signal_id, payload FROM hl_address_signals WHERE signal_id IS NOT NULL "
-            "UNION ALL SELECT signal_id, payload FROM hl_void_signal"
-        )
-        for signal_id, payload in rows:
-            data = payload.encode() if isinstance(payload, str) else bytes(payload)
-            if self.committed.setdefault(signal_id, data) != data:
-                self.defects.append(f"{signal_id} was changed after its commit")
-
-    def _published(self, data: bytes) -> None:
-        signal_id = msgspec.json.decode(data)["id"]
-        if self.committed.get(signal_id) != data:
-            self.defects.append(f"{signal_id} was published before its commit, or with other bytes")
-
 
 @contextmanager
 def running(world: World) -> Iterator[None]:
@@ -200,14 +171,14 @@ def running(world: World) -> Iterator[None]:
     run = GroupCommit.run
 
     async def observed(self: GroupCommit, connection: Any, group: list[storage_pb2.CommitBatch]) -> Outcome:  # noqa: ANN401
-        before = world.standings()
+        before = world.witness.standings()
         outcome = await run(self, connection, group)
-        after = world.standings()
+        after = world.witness.standings()
         for batch, reply in zip(group, outcome.replies, strict=True):
             name = f"batch {batch.partition}.{batch.epoch}.{batch.number}"
             world.trace("writer", f"{name} {reply.WhichOneof('result')}")
             if before[batch.partition] != after[batch.partition]:
-                world.note_applied(batch, name, before[batch.partition][0])
+                world.witness.applied(batch, name, before[batch.partition][0])
         return outcome
 
     with (
