@@ -39,12 +39,12 @@ async def readers(world: World) -> dict[str, list[str]]:
     return found
 
 
-async def gateways_of_wallets(world: World) -> dict[str, str]:
+async def gateways_of_wallets(world: World, wallets: int = WHALES) -> dict[str, str]:
     """Wait until each wallet is live at one gateway, and nobody else has it; who that is."""
 
     async def settled() -> bool:
         now = await readers(world)
-        return len(now) == WHALES and all(len(names) == 1 and "(" not in names[0] for names in now.values())
+        return len(now) == wallets and all(len(names) == 1 and "(" not in names[0] for names in now.values())
 
     await until(settled, "each wallet is live at one gateway", 40)
     return {address: names[0] for address, names in (await readers(world)).items()}
@@ -127,6 +127,22 @@ async def test_gateways_of_one_ip_hand_over_within_its_limits(tmp_path: Path) ->
     async with running_world(config(tmp_path, gateways=3, aggregators=1, whales=WHALES, settings=settings)) as world:
         await scale_gateways(world)
         await world.settled_verdict()
+
+
+async def test_with_no_connection_free_wallets_move_with_a_gap_that_is_filled(tmp_path: Path) -> None:
+    settings = quick(gateway={**ONE_IP, "connections": 4, "spare_connections": 0, "slot_patience_s": 2})
+    async with running_world(config(tmp_path, gateways=2, aggregators=1, whales=4, settings=settings)) as world:
+        await stop(world, "gateway-2")
+        await world.watch_whales()
+        before = await gateways_of_wallets(world, 4)
+        await start(world, "gateway-2")
+        after = await gateways_of_wallets(world, 4)
+        assert list(before.values()).count("gateway-1") == 4
+        assert list(after.values()).count("gateway-2") == 2
+        reasons = {row["reason"] for row in await world.rows("SELECT reason FROM hl_gap")}
+        assert reasons == {"no_slot"}
+        await asyncio.sleep(TRADE_S)
+        await world.settled_verdict(least=20)
 
 
 async def test_a_gateway_that_was_frozen_and_goes_on_does_no_harm(tmp_path: Path) -> None:
