@@ -6,7 +6,6 @@ import time
 
 from dst.run import Result, run
 
-
 MOST_LETTERS = 500
 
 
