@@ -12,7 +12,7 @@ STUBS := libs/contracts/src/hlmonitor/v1
 help: ## show this list
 	@echo "hl-monitor: one exact signal for every order that a watched wallet fills"
 	@echo
-	@grep -hE '^[a-z][a-z%-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-18s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-z0-9%-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 .PHONY: setup
 setup: $(VENV)/.installed $(STUBS)/.built ## install everything into .venv (done by the other targets when needed)

@@ -1,7 +1,6 @@
 """The cluster, by kubectl and helm as an operator uses them."""
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -88,7 +87,7 @@ def eventually(look: Callable[[], bool], what: str) -> None:
 
 
 def _run(words: Sequence[str], text: str | None = None) -> str:
-    done = subprocess.run(words, input=text, capture_output=True, text=True, check=False, env=os.environ)
+    done = subprocess.run(words, input=text, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ClusterError(f"{' '.join(words)}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout

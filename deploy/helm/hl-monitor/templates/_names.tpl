@@ -50,6 +50,11 @@ labels:
 {{- if or .Values.demo.enabled .Values.database.sqlite.enabled -}}true{{- end -}}
 {{- end -}}
 
+{{/* Takes root and group: who shares the IP that the group's pods leave through. */}}
+{{- define "hl-monitor.egress" -}}
+{{- .group.egress | default (.root.Values.demo.enabled | ternary "pod" "shared") -}}
+{{- end -}}
+
 {{- define "hl-monitor.natsUrl" -}}
 {{- if .Values.demo.enabled -}}nats://{{ include "hl-monitor.fullname" . }}-nats:4222{{- else -}}{{ .Values.nats.url }}{{- end -}}
 {{- end -}}
