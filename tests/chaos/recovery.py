@@ -1,6 +1,6 @@
 """How soon signals flowed again after something was killed, read from the stream afterwards."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -27,20 +27,20 @@ class _Signal(msgspec.Struct):
     last_fill_time: int
 
 
-def recovery_ms(restart: Restart, stream: Sequence[StreamMessage]) -> int | None:
+def recovery_ms(restart: Restart, stream: Iterable[StreamMessage]) -> int | None:
     """From the start until it is ready and a signal of its share is out whose last fill is younger than the start.
 
-    None when that never happened. The stream's times are those at which the server stored the messages.
+    If nobody traded when it was ready, the time until somebody did is not counted. None when it never recovered. The
+    stream's times are those at which the server stored the messages.
     """
     if restart.ready_ms is None:
         return None
     for message in stream:
-        if message.received_at_ms >= restart.started_ms:
-            signal = msgspec.json.decode(message.payload, type=_Signal)
-            if signal.last_fill_time >= restart.started_ms and (
-                restart.share is None or signal.address in restart.share
-            ):
-                return max(message.received_at_ms, restart.ready_ms) - restart.started_ms
+        signal = msgspec.json.decode(message.payload, type=_Signal)
+        is_new = signal.last_fill_time >= restart.started_ms
+        if is_new and (restart.share is None or signal.address in restart.share):
+            idle_ms = max(0, signal.last_fill_time - restart.ready_ms)
+            return max(message.received_at_ms - idle_ms, restart.ready_ms) - restart.started_ms
     return None
 
 

@@ -49,14 +49,23 @@ STREAM = [
     signal("a", stored_ms=1200, last_fill_ms=990),
     signal("b", stored_ms=1300, last_fill_ms=1250),
     signal("a", stored_ms=1700, last_fill_ms=1600),
+    signal("d", stored_ms=1700, last_fill_ms=1650),
 ]
 
 
 @pytest.mark.parametrize(
     ("share", "ready_ms", "took_ms"),
-    [(None, 1100, 300), ({"a"}, 1100, 700), ({"a"}, 1900, 900), ({"c"}, 1100, None), (None, None, None)],
+    [
+        ({"b"}, 1290, 300),
+        ({"a"}, 1100, 200),
+        ({"a"}, 1900, 900),
+        ({"d"}, 1640, 690),
+        (None, 1060, 110),
+        ({"c"}, 1100, None),
+        (None, None, None),
+    ],
 )
-def test_recovery_lasts_until_it_is_ready_and_a_new_order_of_its_share_is_out(
+def test_recovery_lasts_until_it_is_ready_and_a_new_order_of_its_share_is_out_pauses_in_trading_aside(
     share: set[str] | None, ready_ms: int | None, took_ms: int | None
 ) -> None:
     restart = Restart("x", 1000, ready_ms, None if share is None else frozenset(share), alone=True)
