@@ -42,6 +42,15 @@ NOWHERE = Context()
 """The context of what belongs to no process, such as the network."""
 
 
+def scope_of(context: dict[str, Any]) -> Scope | None:
+    """Whose the failure is that a loop's exception handler is told of."""
+    handle, task = context.get("handle"), context.get("task") or context.get("future")
+    if handle is not None:
+        found: Scope | None = handle._context.get(SCOPE)
+        return found
+    return task.scope if isinstance(task, _Task) else None
+
+
 class DeadlockError(Exception):
     """Nothing is due and nothing will ever be."""
 
@@ -49,6 +58,7 @@ class DeadlockError(Exception):
 class _Task(asyncio.Task[Any]):
     def __init__(self, coro: Coroutine[Any, Any, Any], number: int, **options: Any) -> None:  # noqa: ANN401 asyncio's
         self._number = number
+        self.scope: Scope | None = None
         super().__init__(coro, **options)
 
     def __hash__(self) -> int:
@@ -139,6 +149,7 @@ def _make_task(
     task = _Task(coro, loop.next_number(), loop=loop, **options)  # type: ignore[arg-type]
     context = options.get("context")
     scope = SCOPE.get() if context is None else context.get(SCOPE)
+    task.scope = scope
     if scope is not None:
         if len(scope.tasks) > 200:
             scope.tasks = [one for one in scope.tasks if not one.done()]

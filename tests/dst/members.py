@@ -85,10 +85,14 @@ class Members:
         reader = _Reader(kind, scope, on_view)
         self._readers.append(reader)
         reader.view = {member.name: member for member, _ in self._alive.values() if member.kind == kind}
-        await asyncio.sleep(self.chance.uniform(0.01, 0.5))
-        reader.is_complete = True
-        on_view(dict(reader.view))
-        await asyncio.get_running_loop().create_future()
+        try:
+            await asyncio.sleep(self.chance.uniform(0.01, 0.5))
+            reader.is_complete = True
+            on_view(dict(reader.view))
+            await asyncio.get_running_loop().create_future()
+        finally:
+            reader.is_complete = False
+            self._readers = [other for other in self._readers if other is not reader]
 
     def died(self, scope: Scope) -> None:
         """A process is gone without a goodbye."""

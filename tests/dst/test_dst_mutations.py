@@ -12,7 +12,6 @@ from dst.settings import Conditions, draw
 from hlmonitor.aggregator.core.batch import Outbox
 from hlmonitor.aggregator.core.partition import Partition
 from hlmonitor.aggregator.core.requests import ResumeRequest
-from hlmonitor.aggregator.core.restore import Restorer
 from hlmonitor.aggregator.io.storage import StorageClient
 from hlmonitor.gateway.core.session import Session
 from hlmonitor.gateway.io.ingest import AggregatorLink
@@ -113,10 +112,6 @@ def _drops_without_a_word(patch: pytest.MonkeyPatch) -> None:
     )
 
 
-def _forgets_what_is_unpublished(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Restorer, "_unpublished", lambda _, __: None)
-
-
 FAULTS = [
     _acknowledges_at_receipt,
     _takes_what_was_sent_for_committed,
@@ -125,7 +120,6 @@ FAULTS = [
     _sends_nothing_again,
     _publishes_whatever_is_last,
     _drops_without_a_word,
-    _forgets_what_is_unpublished,
 ]
 
 

@@ -15,7 +15,7 @@ import hlmonitor.gateway.__main__ as gateway
 import hlmonitor.writer.__main__ as writer
 from dst.clocks import EPOCH_MS, virtual_clocks
 from dst.database import SqlServer
-from dst.loop import Scope, VirtualLoop
+from dst.loop import Scope, VirtualLoop, scope_of
 from dst.members import Members
 from dst.nats_server import Bucket, NatsServer
 from dst.network import KEEPALIVE_S, Network
@@ -70,7 +70,16 @@ class World:
         self.launcher = Launcher(loop, self.trace, self.defects)
         self.witness = Witness(self.sql.rows, self.defects)
         self.sql.on_begin, self.sql.on_commit = self.witness.begun, self.witness.committed
+        self.loop.set_exception_handler(self.note_failure)
         self.nats.on_stored, self.network.on_message = self.witness.published, self.witness.message
+
+    def note_failure(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A callback or a task of which nobody took notice has failed; the dead may."""
+        scope = scope_of(context)
+        if scope is None or scope.is_alive:
+            self.defects.append(
+                f"{scope.name if scope else 'nobody'}: {context['message']}: {context.get('exception')!r}"
+            )
 
     def trace(self, who: str, what: str) -> None:
         """One line of the trace."""
