@@ -81,6 +81,15 @@ async def test_a_429_spends_the_whole_budget() -> None:
         assert ledger.used(time.monotonic()) == 2
 
 
+async def test_a_reply_that_breaks_off_is_asked_for_again() -> None:
+    async def broken(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=b'{"BTC":"1')
+
+    async with venue(broken, answer({"BTC": "1"})) as (url, bodies), InfoClient(url) as client:
+        assert await client.all_mids() == {"BTC": "1"}
+        assert len(bodies) == 2
+
+
 async def test_what_cannot_be_read_is_an_error_and_not_tried_again() -> None:
     async with venue(answer(["?"])) as (url, bodies), InfoClient(url) as client:
         with pytest.raises(BadReplyError, match="spotMeta"):

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 from aggregates import START_MS, WHALE, Desk
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hlmonitor.aggregator.core.continuity import SETTLE_S
 from hlmonitor.aggregator.core.doubts import FILL_FEEDS, MAX_OIDS
@@ -94,13 +96,28 @@ def test_position_that_comes_back_without_a_fill_differed_until_then(desk: Watch
     desk.buy("0", "1", 10, tid=1)
     desk.frames({"BTC": "2"}, 4_000)
     desk.frames({}, 8_000)
-    assert desk.gaps()[FILLS] == (START_MS + 10, "positions_differ: BTC is 0, our fills led to 1")
+    assert desk.gaps()[FILLS] == (0, "positions_differ: BTC is 0, our fills led to 1")
 
 
 def test_frame_says_nothing_while_a_fill_waits_for_the_one_before_it(desk: Watched) -> None:
     desk.fill(start_position="5", tid=1)
     desk.frame(4_000, {"BTC": "9"})
     desk.frames({"BTC": "6"}, 8_000, 12_000)
+    assert not desk.gaps()
+
+
+def test_first_fill_of_a_coin_that_does_not_begin_where_the_venue_told_is_not_the_first(desk: Watched) -> None:
+    desk.frames({"ETH": "2"}, 4_000)
+    desk.buy("1", "1", 6_000, tid=1)
+    desk.wait(SETTLE_S)
+    assert desk.gaps()[FILLS] == (START_MS - 1_000, "BTC fills do not chain: expected position 0, found 1")
+
+
+def test_late_first_fill_that_the_frame_had_already_is_no_break(desk: Watched) -> None:
+    desk.frames({"BTC": "1"}, 4_000)
+    desk.buy("0", "1", 4_000, tid=1)
+    desk.buy("1", "1", 6_000, tid=2)
+    desk.frames({"BTC": "2"}, 8_000, 12_000)
     assert not desk.gaps()
 
 
@@ -240,3 +257,38 @@ def test_repeated_opening_of_one_feed_does_not_make_the_other_unread(desk: Watch
     desk.partition.opened(WHALE)
     desk.partition.caught_up(events_pb2.CaughtUp(address=WHALE, feed=SLICES, from_ms=0, through_ms=0))
     assert len(routine(desk, ROUTINE_S)) == 2
+
+
+@st.composite
+def trading(draw: st.DrawFn) -> list[tuple[int, int]]:
+    """(time, signed size) of fills of one coin, oldest first."""
+    sizes = draw(st.lists(st.integers(-3, 3).filter(bool), min_size=1, max_size=8))
+    times = draw(st.lists(st.integers(2, 60_000), min_size=len(sizes), max_size=len(sizes), unique=True))
+    return list(zip(sorted(times), sizes, strict=True))
+
+
+@settings(max_examples=100, deadline=None)
+@given(fills=trading(), late_ms=st.integers(0, 2_000), data=st.data())
+def test_a_missing_fill_is_found_by_positions_or_by_the_chain_and_nothing_else_is(
+    fills: list[tuple[int, int]], late_ms: int, data: st.DataObject
+) -> None:
+    missing = data.draw(st.none() | st.integers(0, len(fills) - 1))
+    desk = Watched()
+    desk.frame(1, {})
+    at_ms, position, waiting = int(BEAT_S * 1000), 0, list(enumerate(fills))
+    for _ in range(18):
+        while waiting and waiting[0][1][0] + late_ms <= at_ms:
+            number, (time_ms, size) = waiting.pop(0)
+            if number != missing:
+                side = events_pb2.SIDE_BUY if size > 0 else events_pb2.SIDE_SELL
+                fields = {"start_position": str(position), "sz": str(abs(size)), "side": side, "dir": "Buy"}
+                desk.fill(**fields, time_ms=START_MS + time_ms, tid=number + 1, oid=number + 1)
+            position += size
+        told = sum(size for time_ms, size in fills if time_ms <= at_ms)
+        desk.frame(at_ms, {"BTC": str(told)} if told else {})
+        at_ms += int(BEAT_S * 1000)
+    gaps = desk.gaps()
+    if missing is None:
+        assert gaps == {}
+    else:
+        assert {from_ms <= START_MS + fills[missing][0] for from_ms, _ in gaps.values()} == {True}

@@ -28,6 +28,8 @@ from hlmonitor.v1.ingest_pb2_grpc import add_IngestServicer_to_server
 
 pytestmark = pytest.mark.integration
 
+PATIENCE_S = 120.0
+
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
@@ -154,6 +156,50 @@ async def test_a_requested_backfill_brings_rows_and_statuses_and_says_what_it_co
         await world.until(lambda: rows[0]["time"] in {told.from_ms for told in world.recorder.caught_up})
         assert orders[0]["oid"] in {status.oid for status in world.recorder.statuses}
         assert key(rows[0]) in {key(as_venue_row(fill)) for fill in world.recorder.fills}
+
+
+async def test_a_routine_look_brings_the_ends_of_orders_that_nobody_heard_of(world: World) -> None:
+    async with world.simulator(whales=2, rate=20) as _, world.gateway() as gateway:
+        whale = (await world.get("/control/wallets"))[0]["address"]
+        await world.watch([whale])
+        await live(gateway, 1)
+        await world.post("/control/stall", {"feed": "orderUpdates", "later": True})
+
+        async def unheard() -> set[int]:
+            heard = {status.oid for status in world.recorder.statuses}
+            orders = [row for row in await world.ledger("order") if (row["address"], row["origin"]) == (whale, "order")]
+            since_ms = world.recorder.watch_from_ms
+            return {row["oid"] for row in orders if row["status"] != "open" and row["time"] > since_ms} - heard
+
+        async with asyncio.timeout(PATIENCE_S):
+            while not (missing := await unheard()):
+                await asyncio.sleep(0.1)
+        request = ingest_pb2.Backfill(
+            address=whale, feed=pb.FEED_USER_FILLS, from_ms=world.recorder.watch_from_ms, routine=True
+        )
+        world.recorder.requests.append(ingest_pb2.BatchReply(backfill=request))
+        await world.until(lambda: missing <= {status.oid for status in world.recorder.statuses})
+        assert await gateway.metric("hl_monitor_backfill_pages_total", kind="routine") == 1
+
+
+@pytest.mark.timeout(300)
+async def test_broken_replies_of_the_venue_only_delay_what_is_read_over_rest(world: World) -> None:
+    async with world.simulator(whales=2, rate=40) as _:
+        for fault in ({"status": 502}, {"truncate": True}, {"reset": True}):
+            await world.post("/control/rest", fault | {"chance": 0.2})
+        async with world.gateway():
+            whale = (await world.get("/control/wallets"))[0]["address"]
+            await world.watch([whale])
+            await world.until(lambda: len(world.recorder.caught_up) >= 2, timeout_s=PATIENCE_S)
+            request = ingest_pb2.Backfill(address=whale, feed=pb.FEED_USER_FILLS, from_ms=1)
+            world.recorder.requests.append(ingest_pb2.BatchReply(backfill=request))
+            await world.until(lambda: 1 in {told.from_ms for told in world.recorder.caught_up}, timeout_s=PATIENCE_S)
+            rows = [row for row in await world.ledger("fill") if row["address"] == whale and row["twapId"] is None]
+            past = {key(row) for row in rows if row["time"] < world.recorder.watch_from_ms}
+            faults = (await world.get("/control/stats"))["faults"]
+            assert sum(faults.values()) > 0
+            assert past
+            assert past <= {key(as_venue_row(fill)) for fill in world.recorder.fills}
 
 
 async def test_sigterm_flushes_the_window_tells_the_gap_and_exits_clean(world: World) -> None:

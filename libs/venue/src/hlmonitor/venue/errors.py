@@ -5,6 +5,7 @@ VenueError
 ├── RateLimitedError    429: the budget of this egress IP is spent
 ├── ServerError         5xx
 ├── RequestRefusedError any other status than 200
+├── CutReplyError       the reply is no JSON: it broke off on its way
 └── BadReplyError       the reply is not what the venue documents
 """
 
@@ -27,6 +28,10 @@ class ServerError(VenueError):
 
 class RequestRefusedError(VenueError):
     """The venue answered with another status than 200; asking again gives the same."""
+
+
+class CutReplyError(VenueError):
+    """The reply is no whole JSON; asked again, it may be."""
 
 
 class BadReplyError(VenueError):

@@ -15,6 +15,7 @@ from hlmonitor.venue.core import wire
 from hlmonitor.venue.core.limits import REST_WEIGHT_PER_MINUTE, RateLedger, most_weight_of, weight_of
 from hlmonitor.venue.errors import (
     BadReplyError,
+    CutReplyError,
     RateLimitedError,
     RequestRefusedError,
     ServerError,
@@ -36,7 +37,8 @@ class InfoClient:
     """Asks the venue, within the weight budget of this egress IP.
 
     Every call raises a `VenueError` when the venue cannot be reached, refuses, or answers what cannot be read; 429,
-    5xx and lost connections are tried again with back-off before that. Use as an async context manager.
+    5xx, lost connections and replies that break off are tried again with back-off before that. Use as an async context
+    manager.
     """
 
     def __init__(
@@ -114,18 +116,15 @@ class InfoClient:
 
     async def _ask(self, request: Mapping[str, object], kind: type[T]) -> T:
         name = str(request["type"])
-        body = await self._post_with_retries(name, msgspec.json.encode(request))
-        try:
-            reply = msgspec.json.decode(body, type=kind)
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            raise BadReplyError(f"the venue's answer to {name} cannot be read: {error}") from error
+        reply = await self._reply(name, msgspec.json.encode(request), kind)
         rows = len(reply) if isinstance(reply, list) else 0
         self._ledger.correct(most_weight_of(name) - weight_of(name, rows))
         return reply
 
-    async def _post_with_retries(self, name: str, body: bytes) -> bytes:
+    async def _reply(self, name: str, body: bytes, kind: type[T]) -> T:
         retries = stamina.retry_context(
-            on=(TransportError, RateLimitedError, ServerError),
+            # A reply that breaks off is whole the next time.
+            on=(TransportError, RateLimitedError, ServerError, CutReplyError),
             attempts=self._attempts,
             timeout=None,
             wait_initial=0.5,
@@ -133,7 +132,7 @@ class InfoClient:
         )
         async for attempt in retries:
             with attempt:
-                return await self._post(name, body)
+                return _decoded(name, await self._post(name, body), kind)
         raise VenueError(f"{name} was not tried")  # not reached: the last attempt raises its own error
 
     async def _post(self, name: str, body: bytes) -> bytes:
@@ -168,6 +167,15 @@ class InfoClient:
         # In slices: a reply with fewer rows than were reserved for gives budget back at any time.
         while (wait_s := self._ledger.take(weight, time.monotonic())) > 0:  # noqa: ASYNC110
             await asyncio.sleep(min(wait_s, _WAIT_SLICE_S))
+
+
+def _decoded(name: str, body: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise BadReplyError(f"the venue's answer to {name} is not as documented: {error}") from error
+    except msgspec.DecodeError as error:
+        raise CutReplyError(f"the venue's answer to {name} cannot be read: {error}") from error
 
 
 def _ranged(name: str, address: Address, start_ms: int, end_ms: int | None) -> dict[str, object]:

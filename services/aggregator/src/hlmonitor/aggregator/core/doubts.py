@@ -33,7 +33,7 @@ class Doubts:
         tally, vigil = self.decider.tally, wallet.vigil
         for found in wallet.positions.breaks(now.mono_s):
             tally.breaks += 1
-            self.lost_sight(wallet, found.from_ms, found.reason, now)
+            self.lost_sight(wallet, self._since(wallet, found.coin, found.from_ms), found.reason, now)
         for broken in wallet.balances.breaks(now.mono_s):
             self._check_balance(wallet, broken)
         self._read_again(wallet, now)
@@ -64,7 +64,17 @@ class Doubts:
         for found in wallet.vigil.standings.differing(wallet.positions, now.mono_s):
             self.decider.tally.position_differences += 1
             wallet.vigil.differed(now.mono_s)
-            self.lost_sight(wallet, found.from_ms, found.reason, now)
+            self.lost_sight(wallet, self._since(wallet, found.coin, found.from_ms), found.reason, now)
+
+    def _since(self, wallet: Wallet, coin: str, found_ms: int) -> int:
+        """From when a coin's fills are in doubt.
+
+        Fills that lead back to where a position was can stand in the chain in another order than they happened, so a
+        hole may be older than where it shows; but not than the last frame that agreed, or than what REST has proven.
+        """
+        proven_ms = min(wallet.resume_from_ms(feed) for feed in FILL_FEEDS) - OVERLAP_MS
+        good_ms = wallet.vigil.standings.good_ms(coin)
+        return max(min(found_ms, good_ms) if good_ms else found_ms, proven_ms, 0)
 
     def _check_balance(self, wallet: Wallet, found: Break) -> None:
         """A balance changed between two fills, by a transfer or by a fill that was missed.

@@ -334,7 +334,15 @@ class Partition:
             wallet.tracked.ended(fill)
             if not wallet.is_by_trades:
                 # Trades that lead from one of its rows to the next say nothing of where they began.
+                self._begin_chain(wallet, fill.coin)
                 wallet.positions.add_position(fill, now.mono_s)
+
+    def _begin_chain(self, wallet: Wallet, coin: str) -> None:
+        """A coin's first fill must begin where the venue told the position to be, or it is not the first."""
+        if coin not in wallet.positions.coins and (stand := wallet.vigil.standings.stand_at(coin)):
+            position, time_ms = stand
+            # What happened until then is in it.
+            wallet.positions.seed(coin, position, time_ms + 1)
 
     def _count(self, fill: Fill, legs: tuple[Leg, ...], *, uncounted: bool) -> None:
         tally = self.decider.tally

@@ -18,11 +18,11 @@ SETTLE_S = 3.0
 FRAMES = 2
 """How many frames must tell it."""
 MARGIN_MS = 5_000
-"""A frame's own time may be that much later than the fills which are in it."""
+"""A frame's own time may be so much later than the last fill that is in it."""
 
 
 class Difference(NamedTuple):
-    """A fill was missed after `from_ms`, venue time."""
+    """A fill was missed after `from_ms`, venue time; 0 while no frame showed anything."""
 
     coin: str
     from_ms: int
@@ -39,8 +39,6 @@ class Difference(NamedTuple):
 class _Stand:
     position: Decimal
     time_ms: int
-    good_ms: int
-    """Fills until then are certainly in it."""
 
 
 @dataclass(slots=True)
@@ -59,6 +57,8 @@ class Standings:
     """By coin, where it is not flat: what the last frame that raised no doubt told, or what was taken over."""
     _told_ms: dict[str, int] = field(default_factory=dict)
     """By dex: the time of the last frame."""
+    _good_ms: dict[str, int] = field(default_factory=dict)
+    """By coin, where the last frame did not agree: the time of the last one that did, 0 for none."""
     _doubts: dict[str, _Doubt] = field(default_factory=dict)
 
     def told(self, state: DexState, chains: Continuity, since_ms: int, now_s: float) -> None:
@@ -73,24 +73,37 @@ class Standings:
             # A fill waits for the one before it: what the position was until then is about to be known.
             return
         for coin in coins:
-            told = _Stand(positions.get(coin, ZERO), state.time_ms, state.time_ms - MARGIN_MS)
+            told = _Stand(positions.get(coin, ZERO), state.time_ms)
             self._hold(coin, told, self._expected(coin, chains, since_ms, before_ms), now_s)
         self._told_ms[state.dex] = state.time_ms
+
+    def stand_at(self, coin: str) -> tuple[Decimal, int] | None:
+        """The last position that is not in doubt, and when it was (venue time, ms); None while nothing was told."""
+        if doubt := self._doubts.get(coin):
+            return doubt.expected.position, doubt.expected.time_ms
+        agreed, told_ms = self._agreed.get(coin), self._told_ms.get(dex_of(coin))
+        if agreed:
+            return agreed.position, agreed.time_ms
+        return None if told_ms is None else (ZERO, told_ms)
+
+    def good_ms(self, coin: str) -> int:
+        """Until when nothing of a coin was missed as far as positions show (venue time); 0 while they show nothing."""
+        agreed = self._agreed.get(coin)
+        last_ms = agreed.time_ms if agreed else self._told_ms.get(dex_of(coin), 0)
+        return max(self._good_ms.get(coin, last_ms) - MARGIN_MS, 0)
 
     def differing(self, chains: Continuity, now_s: float) -> list[Difference]:
         """The differences that no fill has explained in time; what the venue told is then taken over."""
         found = []
         for coin, doubt in list(self._doubts.items()):
-            end = chains.end_at(coin)
-            if (
-                end
-                and end[1] >= doubt.expected.time_ms
-                and (end[1] >= doubt.told.time_ms or end[0] == doubt.told.position)
-            ):
-                # Fills came that explain it, or that are newer: those chain, or do not.
+            end = chains.end_at(coin) or (doubt.expected.position, 0)
+            if end[1] >= doubt.told.time_ms:
+                # Fills came that are newer: they chain, or they do not.
                 del self._doubts[coin]
+            elif end[1] >= doubt.expected.time_ms and end[0] == doubt.told.position:
+                self._agree(coin, doubt.told)
             elif doubt.frames >= FRAMES and now_s - doubt.since_s >= SETTLE_S and chains.is_settled(coin):
-                found.append(Difference(coin, doubt.expected.good_ms, doubt.expected.position, doubt.told.position))
+                found.append(Difference(coin, self.good_ms(coin), doubt.expected.position, doubt.told.position))
                 self._agree(coin, doubt.told)
         return found
 
@@ -102,17 +115,20 @@ class Standings:
         doubt = self._doubts.get(coin)
         known = doubt.expected if doubt else self._agreed.get(coin)
         if known is None and before_ms is not None:
-            known = _Stand(ZERO, before_ms, before_ms - MARGIN_MS)
+            known = _Stand(ZERO, before_ms)
         end = chains.end_at(coin)
         if end and end[1] >= since_ms and (known is None or end[1] >= known.time_ms):
-            return _Stand(end[0], end[1], end[1])
+            return _Stand(end[0], end[1])
         return known
 
     def _hold(self, coin: str, told: _Stand, expected: _Stand | None, now_s: float) -> None:
         doubt = self._doubts.get(coin)
         if expected is None or expected.position == told.position:
             self._agree(coin, told)
-        elif expected.time_ms >= told.time_ms:
+            return
+        agreed = self._agreed.get(coin)
+        self._good_ms.setdefault(coin, agreed.time_ms if agreed else self._told_ms.get(dex_of(coin), 0))
+        if expected.time_ms >= told.time_ms:
             self._doubts.pop(coin, None)
         elif doubt is None:
             self._doubts[coin] = _Doubt(expected, told, now_s)
@@ -121,15 +137,9 @@ class Standings:
 
     def _agree(self, coin: str, told: _Stand) -> None:
         self._doubts.pop(coin, None)
+        self._good_ms.pop(coin, None)
         if told.position:
             self._agreed[coin] = told
         else:
             # Flat is what a coin is taken for that the last frame lacked.
             self._agreed.pop(coin, None)
-
-
-def _is_answered(doubt: _Doubt, end: tuple[Decimal, int] | None) -> bool:
-    """Whether fills came that explain the position, or are newer than it: those chain, or do not."""
-    if end is None or end[1] < doubt.expected.time_ms:
-        return False
-    return end[1] >= doubt.told.time_ms or end[0] == doubt.told.position
