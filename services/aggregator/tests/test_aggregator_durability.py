@@ -248,6 +248,17 @@ def test_caught_up_moves_the_watermark_and_closes_the_gap_it_covers() -> None:
     ]
 
 
+def test_open_gap_of_a_gateway_that_is_gone_is_inherited_by_the_wallets_next_one() -> None:
+    desk = Desk(watch_from_ms=START_MS)
+    feed = events_pb2.FEED_USER_FILLS
+    desk.partition.gap(events_pb2.Gap(address=WHALE, feed=feed, from_ms=START_MS + 10, reason="closed"), desk.now)
+    desk.commit()
+    for owner in (desk, _reborn(desk)):
+        owner.partition.opened(WHALE)
+        told = [request for request in owner.partition.take_requests() if isinstance(request, ResumeRequest)]
+        assert {request.feed: request.gaps for request in told}[feed] == ((START_MS + 10, "closed"),)
+
+
 def test_stretch_that_the_venue_cannot_show_is_recorded_and_the_rest_is_covered() -> None:
     desk = Desk(watch_from_ms=START_MS)
     feed = events_pb2.FEED_USER_FILLS
