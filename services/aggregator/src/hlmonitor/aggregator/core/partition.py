@@ -232,7 +232,8 @@ class Partition:
             self.coverage.lost(wallet, gap, now)
 
     def read_again(self, gap: events_pb2.Gap) -> None:
-        """Ask for what a gap has left open."""
+        """Ask another gateway, which streams the wallet too, for what a gap has left open."""
+        self.wallet(Address(gap.address)).vigil.opened(())
         self.decider.requests.append(BackfillRequest(Address(gap.address), gap.feed, gap.from_ms, ()))
 
     def caught_up(self, caught_up: events_pb2.CaughtUp) -> None:

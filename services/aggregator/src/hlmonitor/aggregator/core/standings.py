@@ -130,7 +130,8 @@ class Standings:
         self._good_ms.setdefault(coin, agreed.time_ms if agreed else self._told_ms.get(dex_of(coin), 0))
         if expected.time_ms >= told.time_ms:
             self._doubts.pop(coin, None)
-        elif doubt is None:
+        elif doubt is None or doubt.expected != expected:
+            # With every new fill there is another position that frames may be ahead of.
             self._doubts[coin] = _Doubt(expected, told, now_s)
         else:
             doubt.told, doubt.frames = told, doubt.frames + 1
