@@ -271,6 +271,23 @@ def _legacy_in(stream: ModelStream) -> int:
     return sum(subject == LEGACY_SUBJECT for subject, _ in stream.told)
 
 
+async def test_signal_that_is_lost_before_sql_was_told_where_it_was_is_published_again() -> None:
+    stream, writer = ModelStream(), StoredWriter()
+    async with owning(writer, stream) as owned:
+        _decide(owned, range(1, 3))
+        await _all_published(writer, 2)
+        owned.stands_at = owned.now()
+        _decide(owned, range(3, 5))
+        await eventually(lambda: len(stream.bodies) == 4, "they are published")
+        assert len(writer.stored.published) == 2
+        stream.restored(last_seq=3)
+        await eventually(lambda: len(stream.bodies) == 4, "the lost one is there again")
+        owned.stands_at = None
+        await _all_published(writer, 4)
+    assert list(stream.bodies.values()) == [row.payload for row in writer.stored.signals.values()]
+    assert _legacy_in(stream) == 4
+
+
 async def test_loss_is_found_though_the_connection_stood_and_later_signals_took_the_lost_sequences() -> None:
     stream, writer = ModelStream(), StoredWriter()
     async with owning(writer, stream) as owned:

@@ -213,6 +213,9 @@ class Outgoing:
                 if row is None:
                     # The cleaner took it: it is older than what the stream keeps.
                     search.told(number, None, is_lost=False)
+                elif not row.published_seq:
+                    # SQL was not told yet where it is. Should the stream have it, the publish finds it there.
+                    search.told(number, None, is_lost=True)
                 elif await self._is_lost(bounds, row.published_seq, row.signal_id):
                     search.told(number, None, is_lost=must_be_there(row, bounds, self.clock().wall_ms))
                 else:
