@@ -63,7 +63,7 @@ class Field:
     _away: set[str] = field(default_factory=set)
     _shares: dict[str, frozenset[str]] = field(default_factory=dict)
     _moving: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
-    """Who joins and leaves does one after the other."""
+    """Who joins, is killed and leaves does so in the order of the plan, however late."""
     _began: float = 0.0
 
     @property
@@ -106,7 +106,6 @@ class Field:
             case Hurt():
                 await self._hurt(blow)
             case Join():
-                # It may still hand over what it had.
                 async with self._moving[blow.target]:
                     self._tell(blow, f"{blow.target} joins")
                     self._start(blow.target)
@@ -139,14 +138,15 @@ class Field:
                 await asyncio.sleep(_POLL_S)
 
     async def _kill(self, blow: Kill) -> None:
-        victim = await self._running(blow.target)
-        share = self._shares.get(blow.target)
-        self._away.add(blow.target)
-        victim.kill()
-        self._tell(blow, f"kill {blow.target}, back in {blow.away_s:.1f} s")
-        await asyncio.sleep(blow.away_s)
-        started_ms = wall_ms()
-        self._start(blow.target)
+        async with self._moving[blow.target]:
+            victim = await self._running(blow.target)
+            share = self._shares.get(blow.target)
+            self._away.add(blow.target)
+            victim.kill()
+            self._tell(blow, f"kill {blow.target}, back in {blow.away_s:.1f} s")
+            await asyncio.sleep(blow.away_s)
+            started_ms = wall_ms()
+            self._start(blow.target)
         ready_ms = await self._until_ready(blow.target)
         self.restarts.append(Restart(blow.target, started_ms, ready_ms, share, blow.alone))
         if ready_ms is None:
