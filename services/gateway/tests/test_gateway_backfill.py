@@ -35,7 +35,7 @@ def read(rows: list[Row], start: int, end: int | None = None, *, page: int = PAG
 
 def test_nothing_is_read_in_one_page() -> None:
     found, pager = read([], 5)
-    assert (found, pager.holes, pager.first_ms) == ([], [], None)
+    assert (found, pager.holes, pager.overtaken, pager.first_ms) == ([], [], [], None)
 
 
 def test_rows_that_share_the_edge_of_a_page_are_all_read_once() -> None:
@@ -66,6 +66,26 @@ def test_as_many_rows_as_the_venue_keeps_prove_nothing_of_what_is_before_the_fir
         assert pager.is_beyond(1_000) is is_beyond
     _, pager = read(rows[1:], 0)
     assert not pager.is_beyond(1_000)
+
+
+def test_a_reading_that_the_venues_horizon_overtakes_says_of_what_it_saw_nothing() -> None:
+    rows = [Row(time, 0) for time in range(20_000)]
+    pager = Pager[Row](0, None, lambda row: row.time)
+    pager.page(venue(rows[:10_000], 0, None, page=PAGE))
+    edge_ms = PAGE - 1
+    assert pager.next_start_ms == edge_ms
+    pager.page(venue(rows[6_000:16_000], edge_ms, None, page=PAGE))
+    assert pager.overtaken == [(edge_ms, 6_000)]
+    pager.page(venue(rows[6_000:16_000], 7_999, None, page=PAGE))
+    assert pager.overtaken == [(edge_ms, 6_000)]
+
+
+def test_a_reading_is_not_overtaken_while_a_part_of_a_pages_last_ms_is_shown_again() -> None:
+    rows = [*(Row(time, 0) for time in range(PAGE - 10)), *(Row(PAGE, tid) for tid in range(20)), Row(PAGE + 1, 0)]
+    pager = Pager[Row](0, None, lambda row: row.time)
+    pager.page(venue(rows, 0, None, page=PAGE))
+    found = pager.page(venue(rows[PAGE - 1 :], PAGE, None, page=PAGE))
+    assert (found, pager.overtaken) == (rows[PAGE:], [])
 
 
 def test_both_bounds_are_included() -> None:

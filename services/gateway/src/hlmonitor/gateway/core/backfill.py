@@ -2,7 +2,8 @@
 
 The venue shows at most so many of the latest rows, and a page at most so many from a time on. A page that lies wholly
 in one ms may have been cut off there, and nothing asks for the rest of that ms: the reading goes on behind it, and says
-so.
+so. A wallet that trades faster than it is read pushes rows out of the venue's reach between two pages: the rows at the
+last page's edge are not shown again then, and the reading says from where to where it was overtaken.
 """
 
 from collections.abc import Callable, Hashable, Iterable
@@ -29,6 +30,8 @@ class Pager(Generic[Row]):
     pages: int = 0
     holes: list[int] = field(default_factory=list)
     """Each ms of which rows may be missing, because it filled a page."""
+    overtaken: list[tuple[int, int]] = field(default_factory=list)
+    """Stretches, both bounds inclusive, of which the venue kept nothing any more when they were asked for."""
     _done: bool = False
     _edge: set[Row] = field(default_factory=set)
     _asked_from_ms: int = field(init=False)
@@ -49,6 +52,8 @@ class Pager(Generic[Row]):
         Rows of one ms keep the venue's order.
         """
         ordered = sorted(rows, key=self.time_of)
+        if ordered and self._edge and self._edge.isdisjoint(ordered):
+            self.overtaken.append((self.start_ms, self.time_of(ordered[0])))
         new = [row for row in ordered if row not in self._edge]
         if new and self.first_ms is None:
             self.first_ms = self.time_of(new[0])

@@ -36,6 +36,7 @@ _ASK_SINGLY_UP_TO = 20
 _ASK_SINGLY_AT_MOST = 500
 _UNKNOWN_IN_A_ROW = 5
 _TELL_EVERY_PAGES = 5
+_GONE = "older_than_the_venue_keeps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +213,11 @@ class CatchupReader:
             if not work.routine:
                 # The oldest row's own ms may have been cut too.
                 from_ms = pager.first_ms + 1
-                session.unprovable(work.feed, work.from_ms, from_ms, "older_than_the_venue_keeps", now_ms)
+                session.unprovable(work.feed, work.from_ms, from_ms, _GONE, now_ms)
+        for first_ms, last_ms in pager.overtaken:
+            self.log.warning("catch_up_overtaken", address=session.address, from_ms=first_ms, to_ms=last_ms)
+            if not work.routine:
+                session.unprovable(work.feed, first_ms, last_ms + 1, _GONE, now_ms)
         for hole_ms in pager.holes:
             session.unprovable(work.feed, hole_ms, hole_ms + 1, "page_within_one_ms", now_ms)
             self.log.error("catch_up_page_within_one_ms", address=session.address, at_ms=hole_ms)
