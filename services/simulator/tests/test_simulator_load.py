@@ -13,7 +13,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from hlmonitor.simulator.core.ledger import Records
+from hlmonitor.simulator.core.ledger import FILL_HORIZON, Records
 from hlmonitor.simulator.core.limits import LimitConfig
 from hlmonitor.simulator.core.load import CYCLE_MARK, TIME_MARK, LoadConfig, LoadPlan, LoadTruth, make_plan
 from hlmonitor.simulator.core.orders import Side
@@ -58,6 +58,22 @@ def test_a_plan_ends_flat_with_every_order_ended_and_all_cash_accounted_for() ->
 def test_the_same_seed_makes_the_same_plan() -> None:
     assert make_plan(SMALL, random.Random(7)).blocks == plan().blocks
     assert make_plan(SMALL, random.Random(8)).blocks != plan().blocks
+
+
+def test_the_newest_records_are_those_at_the_end_of_all_and_no_more_than_clients_are_shown() -> None:
+    made = plan()
+    truth = LoadTruth(made)
+    address = made.addresses[0]
+    assert not truth.latest(address).fills
+    for sent in (len(made.blocks) // 2, 100 * len(made.blocks)):
+        truth.begin(START_MS + truth.sent, 20.0).sent = sent
+        everything, latest = truth.records(address, Records()), truth.latest(address)
+        assert latest.fills
+        assert list(latest.fills) == list(everything.fills)[-len(latest.fills) :]
+        assert list(latest.orders.items()) == list(everything.orders.items())[-len(latest.orders) :]
+        assert list(latest.statuses) == list(everything.statuses)[-len(latest.statuses) :]
+    per_block = max(len(share.fills) for share in made.of_wallet[address].values())
+    assert FILL_HORIZON <= len(latest.fills) < FILL_HORIZON + per_block
 
 
 def test_repeats_have_new_ids_and_the_same_positions() -> None:

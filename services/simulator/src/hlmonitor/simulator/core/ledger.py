@@ -64,6 +64,10 @@ class Lender(Protocol):
         """Return the records of such a wallet, beside what the ledger itself has of it."""
         ...
 
+    def latest(self, address: str, /) -> Records:
+        """Return as many of its newest orders, fills and statuses as the venue shows. They are not to be changed."""
+        ...
+
 
 class Ledger:
     """Keeps records by address. `limit` bounds orders and fills of named wallets, each."""
@@ -101,6 +105,12 @@ class Ledger:
         if self._lender is not None and address in self._lender:
             return self._lender.records(address, records)
         return records
+
+    def latest(self, address: str) -> Records:
+        """Return the newest orders, fills and statuses of an address, at least as many as the venue shows."""
+        if self._lender is not None and address in self._lender:
+            return self._lender.latest(address)
+        return self._records.get(address) or Records()
 
     def _own(self, address: str) -> Records:
         records = self._records.get(address)

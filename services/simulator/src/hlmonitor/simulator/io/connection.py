@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from .config import Stats
 
 _CLOSE_TIMEOUT_S: Final = 2.0
-_MOST_READY_BYTES: Final = 64 << 20
+_MOST_READY_BYTES: Final = 8 << 20
+"""Frames of a load that one client may leave unread; past it it is cut."""
 
 
 class Connection:

@@ -1,24 +1,27 @@
 """What a load has sent: known from its plan and from how many blocks left when, so that nothing is written down.
 
 At 50,000 fills a second a ledger of rows would take the time and memory that the load needs. A wallet's
-records are put together when somebody asks for them.
+records are put together when somebody asks for them; who asks as a client gets those that the venue still shows.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hlmonitor.simulator.core.accounts import ZERO
+from hlmonitor.simulator.core.ledger import FILL_HORIZON, ORDER_HORIZON, STATUS_HORIZON, Records
 
 from .plan import stamp_fill, stamp_order, stamp_update
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hlmonitor.simulator.core.ledger import Records
-
     from .plan import LoadPlan, Share
+
+_KEPT_LATEST: Final = 8
+"""Wallets whose newest records are kept: who pages through one, or asks for its orders, asks again and again."""
 
 
 @dataclass(slots=True)
@@ -42,6 +45,7 @@ class LoadTruth:
         self.plan = plan
         self._stretches: list[Stretch] = []
         self._first_cycle = 0
+        self._latest: OrderedDict[str, tuple[int, Records]] = OrderedDict()
 
     @property
     def sent(self) -> int:
@@ -63,11 +67,12 @@ class LoadTruth:
         """Tell whether a wallet belongs to the load."""
         return address in self.plan.of_wallet
 
-    def _sent_shares(self, address: str) -> Iterator[tuple[Share, int, int]]:
+    def _sent_shares(self, address: str, *, newest_first: bool = False) -> Iterator[tuple[Share, int, int]]:
         """Yield a wallet's share of each block that was sent, with its cycle and time."""
         shares, count = self.plan.of_wallet[address], len(self.plan.blocks)
-        for stretch in self._stretches:
-            for number in range(stretch.first, stretch.first + stretch.sent):
+        step = -1 if newest_first else 1
+        for stretch in self._stretches[::step]:
+            for number in range(stretch.first, stretch.first + stretch.sent)[::step]:
                 share = shares.get(number % count)
                 if share is not None:
                     yield share, self.cycle(number), stretch.time_ms(number)
@@ -75,12 +80,40 @@ class LoadTruth:
     def records(self, address: str, other: Records) -> Records:
         """Return what was sent of a wallet, beside what else the ledger knows of it."""
         records = replace(other, orders=dict(other.orders), fills=other.fills.copy(), statuses=other.statuses.copy())
-        for share, cycle, time_ms in self._sent_shares(address):
-            for order in share.orders:
-                stamped = stamp_order(order, cycle, time_ms)
-                records.orders[stamped.oid] = stamped
-            records.fills.extend(stamp_fill(fill, cycle, time_ms) for fill in share.fills)
-            records.statuses.extend(stamp_update(update, cycle, time_ms) for update in share.updates)
-            records.sent_orders += len(share.orders)
+        for sent in self._sent_shares(address):
+            _add(records, *sent)
         records.traded_ntl = sum((fill.px * fill.sz for fill in records.fills), ZERO)
         return records
+
+    def latest(self, address: str) -> Records:
+        """Return the newest of what was sent of a wallet, no more than is shown to clients."""
+        sent, known = self.sent, self._latest.pop(address, None)
+        if known is None or known[0] != sent:
+            known = sent, self._make_latest(address)
+        self._latest[address] = known
+        if len(self._latest) > _KEPT_LATEST:
+            self._latest.popitem(last=False)
+        return known[1]
+
+    def _make_latest(self, address: str) -> Records:
+        newest, fills, orders, statuses = [], 0, 0, 0
+        for sent in self._sent_shares(address, newest_first=True):
+            newest.append(sent)
+            fills, orders = fills + len(sent[0].fills), orders + len(sent[0].orders)
+            statuses += len(sent[0].updates)
+            if fills >= FILL_HORIZON and orders >= ORDER_HORIZON and statuses >= STATUS_HORIZON:
+                break
+        records = Records()
+        for sent in reversed(newest):
+            _add(records, *sent)
+        return records
+
+
+def _add(records: Records, share: Share, cycle: int, time_ms: int) -> None:
+    """Write what one block has of a wallet."""
+    for order in share.orders:
+        stamped = stamp_order(order, cycle, time_ms)
+        records.orders[stamped.oid] = stamped
+    records.fills.extend(stamp_fill(fill, cycle, time_ms) for fill in share.fills)
+    records.statuses.extend(stamp_update(update, cycle, time_ms) for update in share.updates)
+    records.sent_orders += len(share.orders)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def recent_fills(view: View, user: str, *, slices: bool) -> list[Fill]:
     """Return the latest fills that a first frame shows, oldest first."""
-    rows = (f for f in reversed(view.ledger.of(user).fills) if (f.twap_id is not None) == slices)
+    rows = (f for f in reversed(view.ledger.latest(user).fills) if (f.twap_id is not None) == slices)
     return list(islice(rows, view.config.snapshot_rows))[::-1]
 
 

@@ -45,7 +45,7 @@ class OrderHistory:
 
     def first(self, wanted: Subscription) -> Frame | None:
         """Return the latest changes, newest first."""
-        changes = reversed(self._view.ledger.of(wanted.key).statuses)
+        changes = reversed(self._view.ledger.latest(wanted.key).statuses)
         recent = map(status_change_row, islice(changes, self._view.config.snapshot_rows))
         return frames.user_rows("userHistoricalOrders", wanted.key, "orderHistory", recent, is_snapshot=True)
 

@@ -20,7 +20,7 @@ TOPIC = Topic()
 
 def _reachable(exchange: Exchange, user: str, *, slices: bool = False) -> list[Fill]:
     """Return the reachable fills of a user, oldest first: ordinary ones, or those of TWAP slices."""
-    records = exchange.state.ledger.of(user.lower())
+    records = exchange.state.ledger.latest(user.lower())
     rows = (fill for fill in reversed(records.fills) if (fill.twap_id is not None) == slices)
     return list(islice(rows, HORIZON))[::-1]
 

@@ -31,7 +31,7 @@ def _resting(exchange: Exchange, user: str, name: str) -> Iterable[Order]:
 
 def _history(exchange: Exchange, user: str) -> Iterable[Order]:
     """Yield ordinary orders, newest first. Those of the system have no place in the history."""
-    orders = exchange.state.ledger.of(user.lower()).orders.values()
+    orders = exchange.state.ledger.latest(user.lower()).orders.values()
     return (order for order in reversed(orders) if order.origin is Origin.ORDINARY)
 
 
@@ -57,5 +57,5 @@ def _order_status(request: asked.OrderStatus, exchange: Exchange) -> object:
 @TOPIC.answers_to(asked.HistoricalOrders)
 def _historical_orders(request: asked.HistoricalOrders, exchange: Exchange) -> object:
     """One row for each change of a status, newest first, so that an order has several (ccxt #23617, #27930)."""
-    changes = exchange.state.ledger.of(request.user.lower()).statuses
+    changes = exchange.state.ledger.latest(request.user.lower()).statuses
     return [status_change_row(change) for change in islice(reversed(changes), PAGE)]
