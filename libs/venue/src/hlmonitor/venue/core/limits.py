@@ -75,18 +75,19 @@ class RateLedger:
             return 0.0
         return self._wait_for(units, now)
 
-    def correct(self, units: float) -> None:
-        """Give back what a request turned out not to cost.
+    def settle(self, taken: float, cost: float, at: float, now: float) -> None:
+        """Put what a request cost in the place of what was taken for it at that time.
 
-        Taken from the oldest: whichever request it was, what stays counted stays counted for longer, never shorter.
+        It counts from now on: when within the request the venue counted is not known, and so it counts for longer,
+        never shorter.
         """
+        self._expire(now)
         for entry in self._taken:
-            change = min(units, entry[1])
-            entry[1] -= change
-            self._sum -= change
-            units -= change
-            if units <= 0:
-                return
+            if entry == [at, taken]:
+                entry[1] = 0.0
+                self._sum -= taken
+                break
+        self.charge(cost, now)
 
     def spend_all(self, now: float) -> None:
         """Charge a whole window: the venue said 429."""

@@ -115,13 +115,7 @@ class InfoClient:
         return list({row.order.oid: row for row in rows}.values())
 
     async def _ask(self, request: Mapping[str, object], kind: type[T]) -> T:
-        name = str(request["type"])
-        reply = await self._reply(name, msgspec.json.encode(request), kind)
-        rows = len(reply) if isinstance(reply, list) else 0
-        self._ledger.correct(most_weight_of(name) - weight_of(name, rows))
-        return reply
-
-    async def _reply(self, name: str, body: bytes, kind: type[T]) -> T:
+        name, body = str(request["type"]), msgspec.json.encode(request)
         retries = stamina.retry_context(
             # A reply that breaks off is whole the next time.
             on=(TransportError, RateLimitedError, ServerError, CutReplyError),
@@ -132,28 +126,37 @@ class InfoClient:
         )
         async for attempt in retries:
             with attempt:
-                return _decoded(name, await self._post(name, body), kind)
+                return await self._attempt(name, body, kind)
         raise VenueError(f"{name} was not tried")  # not reached: the last attempt raises its own error
 
-    async def _post(self, name: str, body: bytes) -> bytes:
-        await self._await_budget(most_weight_of(name))
+    async def _attempt(self, name: str, body: bytes, kind: type[T]) -> T:
+        most = most_weight_of(name)
+        taken_at = await self._await_budget(most)
+
+        def settle(cost: int) -> None:
+            self._ledger.settle(most, cost, taken_at, time.monotonic())
+
         try:
             response = await self._send(body)
         except httpx.HTTPError as error:
             if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
                 # The venue never saw it. Counted, a long outage would spend the budget that the way back needs.
-                self._ledger.correct(most_weight_of(name))
+                settle(0)
             raise TransportError(f"{name}: no answer from {self._http.base_url}: {error!r}") from error
         if response.status_code == _OK:
-            return response.content
+            reply = _decoded(name, response.content, kind)
+            settle(weight_of(name, len(reply) if isinstance(reply, list) else 0))
+            return reply
+        settle(weight_of(name))
+        raise self._refusal(name, response)
+
+    def _refusal(self, name: str, response: httpx.Response) -> VenueError:
         detail = f"{name}: the venue answered {response.status_code} {response.text[:200]!r}"
         if response.status_code == _TOO_MANY:
             # Somebody else spends this IP's budget too: assume that nothing is left of it.
             self._ledger.spend_all(time.monotonic())
-            raise RateLimitedError(detail)
-        if response.status_code >= _SERVER_ERRORS:
-            raise ServerError(detail)
-        raise RequestRefusedError(detail)
+            return RateLimitedError(detail)
+        return ServerError(detail) if response.status_code >= _SERVER_ERRORS else RequestRefusedError(detail)
 
     async def _send(self, body: bytes) -> httpx.Response:
         headers = {"content-type": "application/json"}
@@ -163,10 +166,11 @@ class InfoClient:
             # The venue drops idle keep-alive connections silently (python-sdk #293): a fresh one is tried at once.
             return await self._http.post("/info", content=body, headers=headers)
 
-    async def _await_budget(self, weight: int) -> None:
+    async def _await_budget(self, weight: int) -> float:
         # In slices: a reply with fewer rows than were reserved for gives budget back at any time.
-        while (wait_s := self._ledger.take(weight, time.monotonic())) > 0:  # noqa: ASYNC110
+        while (wait_s := self._ledger.take(weight, now := time.monotonic())) > 0:  # noqa: ASYNC110
             await asyncio.sleep(min(wait_s, _WAIT_SLICE_S))
+        return now
 
 
 def _decoded(name: str, body: bytes, kind: type[T]) -> T:
