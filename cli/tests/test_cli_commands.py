@@ -4,7 +4,6 @@ import asyncio
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +20,7 @@ from hlmonitor.local.nats import NatsServer
 from hlmonitor.local.ports import free_port
 from hlmonitor.local.processes import LocalProcess
 from hlmonitor.local.services import ServiceProcess
+from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.runtime.core.membership import Member
 from hlmonitor.runtime.kv import open_bucket
 from hlmonitor.runtime.membership import BUCKET
@@ -257,7 +257,7 @@ def put_gaps(url: str, *gaps: tuple[str, int, int | None, str, int]) -> None:
 
 def test_gaps_are_listed_with_what_they_mean(hlmon: Hlmon, url: str) -> None:
     assert hlmon("gaps").stdout == "no gaps\n"
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_ms()
     put_gaps(
         url,
         (ANNA, NOW_MS, None, "open", now_ms),
@@ -278,7 +278,7 @@ def test_gaps_are_listed_with_what_they_mean(hlmon: Hlmon, url: str) -> None:
 
 
 def test_gaps_are_filtered_and_given_as_json(hlmon: Hlmon, url: str) -> None:
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_ms()
     put_gaps(
         url,
         (ANNA, NOW_MS, None, "open", now_ms),

@@ -10,7 +10,7 @@ from typing import Protocol, assert_never
 
 import aiohttp
 from sqlalchemy.exc import SQLAlchemyError
-from world import World, wall_ms
+from world import World
 
 from chaos.lines import Lines
 from chaos.plan import Blow, Freeze, Hurt, Join, Kill, Leave, List, Unlist
@@ -21,6 +21,7 @@ from hlmonitor.local.databases import DatabaseServer
 from hlmonitor.local.processes import LocalError
 from hlmonitor.local.services import ServiceProcess
 from hlmonitor.local.stack import Stack
+from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.storage.errors import StorageError
 
 LOOK_S = 0.2

@@ -22,6 +22,7 @@ from hlmonitor.demo.market import Market
 from hlmonitor.domain.addresses import Address
 from hlmonitor.local.services import ServiceProcess
 from hlmonitor.local.stack import Stack, StackConfig
+from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.runtime.streams import read_stream
 from hlmonitor.runtime.watchlist import WatchList
 from hlmonitor.storage import Database
@@ -242,8 +243,3 @@ async def unready(service: ServiceProcess) -> str:
 def config(directory: Path, **fields: Any) -> StackConfig:  # noqa: ANN401 the dataclass' fields
     """A stack whose settings are quick, unless said otherwise."""
     return StackConfig(directory, **({"settings": quick()} | fields))
-
-
-def wall_ms() -> int:
-    """The local wall clock."""
-    return time.time_ns() // 1_000_000

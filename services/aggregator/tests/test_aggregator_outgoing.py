@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from hlmonitor.aggregator.io.jetstream import STREAM, SUBJECTS, JetStream
 from hlmonitor.aggregator.io.sessions import Session
 from hlmonitor.local.nats import NatsServer
 from hlmonitor.local.waiting import eventually
+from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.runtime.health import Component
 from hlmonitor.runtime.metrics import Metrics
 from hlmonitor.runtime.nats import connect_nats, jetstream_of
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.integration
 OTHER, THIRD = "0x" + "cd" * 20, "0x" + "ef" * 20
 WALLETS = (WHALE, OTHER, THIRD)
 PATIENCE_S = 60
-NOW_MS = time.time_ns() // 1_000_000
+NOW_MS = wall_ms()
 
 
 def _decide(owned: Owning, orders: range) -> None:

@@ -1,12 +1,12 @@
 """The cleaner as a real process."""
 
 import asyncio
-import time
 from pathlib import Path
 
 from aged_rows import DAY_MS, Store
 
 from hlmonitor.local.services import ServiceProcess
+from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.storage import Database
 from hlmonitor.storage.migrate import migrate
 
@@ -62,7 +62,7 @@ async def test_a_cleaner_killed_in_the_middle_has_taken_nothing_before_its_order
 ) -> None:
     await migrate(database_url)
     database = Database(database_url)
-    store = Store(database, time.time_ns() // 1_000_000)
+    store = Store(database, wall_ms())
     names = [f"order-{number:03}" for number in range(ORDERS)]
     for name in (*names, "resting"):
         await store.order(name, 9 * DAY_MS, finished=name != "resting")

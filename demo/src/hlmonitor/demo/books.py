@@ -1,10 +1,10 @@
 """The database, as far as the demo needs it: the whales go on the watch list, the signals come out of their table."""
 
-import time
 from collections.abc import Iterable
 
 from hlmonitor.demo.comparison import StoredSignal
 from hlmonitor.demo.market import Whale
+from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.storage import Database
 from hlmonitor.storage.dao import signals, watch
 
@@ -13,7 +13,7 @@ _PLAYER = 1
 
 async def watch_whales(database: Database, whales: Iterable[Whale]) -> None:
     """Put the whales on the watch list, as a user's application would; the address-loader does the rest."""
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_ms()
     async with database.write() as connection:
         for whale in whales:
             source = watch.AddressSource.AUTO

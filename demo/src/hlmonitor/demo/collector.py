@@ -1,7 +1,6 @@
 """Hears what consumers hear: the v1 stream from its beginning, and the original's subject."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from nats.aio.msg import Msg
 from nats.js.errors import NotFoundError
 
 from hlmonitor.demo.comparison import StreamMessage
+from hlmonitor.runtime.clock import wall_ms
 
 LEGACY_SUBJECT = "hl_address_signal"
 SUBJECTS = "hl.signals.v1.>"
@@ -46,7 +46,7 @@ class Collector:
             await client.close()
 
     async def _heard_signal(self, message: Msg) -> None:
-        heard = StreamMessage(message.data, time.time_ns() // 1_000_000)
+        heard = StreamMessage(message.data, wall_ms())
         self.count += 1
         if self.keep:
             self.stream.append(heard)

@@ -1,7 +1,6 @@
 """`hlmon watch`: the watch list."""
 
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -26,6 +25,7 @@ from hlmonitor.cli.io.connections import open_database, open_nats
 from hlmonitor.cli.io.watching import Options, Watching
 from hlmonitor.cli.settings import CliSettings
 from hlmonitor.domain.addresses import Address
+from hlmonitor.runtime.clock import wall_ms
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -118,7 +118,7 @@ async def _listed(settings: CliSettings) -> list[Listed]:
     async with open_database(settings) as database, open_nats(settings) as client:
         rows, held = await Watching(settings, database, client).read()
     entries = {address: stored.entry for address, stored in held.items()}
-    return listing(rows, entries, time.time_ns() // 1_000_000, int(settings.remove_grace * 1000))
+    return listing(rows, entries, wall_ms(), int(settings.remove_grace * 1000))
 
 
 def _read(file: str) -> Wallets:

@@ -1,6 +1,5 @@
 """Live signals from the stream."""
 
-import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from nats.aio.client import Client
 
 from hlmonitor.cli.core.lines import SignalView
 from hlmonitor.domain.addresses import Address
+from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.runtime.streams import follow_stream, last_seq
 from hlmonitor.runtime.watchlist import WatchList
 
@@ -39,7 +39,7 @@ async def signals(client: Client, address: Address | None, since_ms: int | None)
         async for message in messages:
             view = msgspec.json.decode(message.data, type=SignalView)
             is_new = message.seq > newest
-            yield Seen(message.data, view, time.time_ns() // 1_000_000 if is_new else message.stored_at_ms)
+            yield Seen(message.data, view, wall_ms() if is_new else message.stored_at_ms)
 
 
 async def labels(client: Client) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Changes of the watch list: SQL first, which is the truth, then KV, which every service follows (DESIGN G8)."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from hlmonitor.cli.io.connections import nats_errors, sql_errors
 from hlmonitor.cli.settings import CliSettings
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.watch import ListedAddress, WatchEntry, unwatched, watched
+from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.runtime.watchlist import Stored, WatchList
 from hlmonitor.storage import Database
 from hlmonitor.storage.dao import watch, watch_entries
@@ -65,7 +65,7 @@ class Watching:
                 labels = {wallet.address: listed.get(wallet.address) or wallet.label for wallet in wallets}
 
                 def wanted(address: Address, entry: WatchEntry | None) -> WatchEntry:
-                    kept = watched(entry, address, now_ms=_now_ms(), grace_ms=grace_ms)
+                    kept = watched(entry, address, now_ms=wall_ms(), grace_ms=grace_ms)
                     return options.put_into(kept, labels[address])
 
                 await self._change(connection, list(labels), held, wanted)
@@ -78,14 +78,14 @@ class Watching:
         source = self.settings.address_source
 
         def wanted(_address: Address, entry: WatchEntry | None) -> WatchEntry | None:
-            return unwatched(entry, now_ms=_now_ms()) if entry else None
+            return unwatched(entry, now_ms=wall_ms()) if entry else None
 
         with sql_errors(self.settings):
             async with self.database.write() as connection:
                 removed = [
                     address
                     for address in addresses
-                    if await watch.remove(connection, source, address, now_ms=_now_ms())
+                    if await watch.remove(connection, source, address, now_ms=wall_ms())
                 ]
                 await self._change(connection, addresses, held, wanted)
         await self._copy(addresses)
@@ -108,7 +108,7 @@ class Watching:
             connection,
             self.settings.address_source,
             wallet.address,
-            now_ms=_now_ms(),
+            now_ms=wall_ms(),
             owner=_OWNER,
             label=wallet.label,
         )
@@ -131,7 +131,7 @@ class Watching:
             copy = held.get(address)
             if seed := stored.get(address) or (copy.entry if copy else None) or wanted(address, None):
                 seeds.append(seed)
-        now_ms = _now_ms()
+        now_ms = wall_ms()
         found = await watch_entries.hold(connection, seeds, now_ms)
         changed = [entry for address in found if (entry := wanted(address, found[address]))]
         await watch_entries.put(connection, changed, now_ms)
@@ -152,7 +152,3 @@ class Watching:
             if not left:
                 return
         raise CliError(f"{len(left)} entries were changed by others again and again; the address-loader will do them")
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-import time
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from hlmonitor.cleaner.cleaning import Cleaner
 from hlmonitor.cleaner.settings import CleanerSettings
+from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.runtime.health import Component
 from hlmonitor.runtime.service import Service, ServiceFailedError, run_service
 from hlmonitor.storage import Database
@@ -32,7 +32,7 @@ async def serve(service: Service[CleanerSettings]) -> None:
 
 async def _round(cleaner: Cleaner, component: Component, service: Service[CleanerSettings]) -> bool:
     try:
-        deleted = await cleaner.round(time.time_ns() // 1_000_000)
+        deleted = await cleaner.round(wall_ms())
     except (SQLAlchemyError, OSError, TimeoutError) as error:
         reason = str(getattr(error, "orig", None) or error) or repr(error)
         if not service.settings.every:

@@ -1,6 +1,5 @@
 """One round of loading: the list to how each wallet is watched, in SQL, and from there to KV."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +10,7 @@ from hlmonitor.address_loader.core.plan import Change, Rejected, Step, Times, pl
 from hlmonitor.address_loader.settings import AddressLoaderSettings
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.watch import WatchEntry
+from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.runtime.kv import bucket_config, open_bucket, read_all, write_at
 from hlmonitor.runtime.logs import Log
 from hlmonitor.runtime.metrics import Metrics
@@ -54,7 +54,7 @@ class Loader:
         wanted, rejected = read_rows(rows)
         self._report(rejected)
         self.wallets = len(wanted)
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = wall_ms()
         times = Times(int(self.settings.remove_grace * 1000), int(self.settings.purge_after * 1000))
         copies = {address: copy.entry for address, copy in held.items()}
         steps = plan(wanted, stored, copies, now_ms, times)

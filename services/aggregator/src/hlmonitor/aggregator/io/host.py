@@ -29,6 +29,7 @@ from hlmonitor.aggregator.io.storage import RETRY_S, StaleEpochError, StorageCli
 from hlmonitor.aggregator.settings import AggregatorSettings
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.watch import WatchEntry
+from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.runtime.logs import Log
 from hlmonitor.runtime.metrics import Metrics
 from hlmonitor.v1 import events_pb2, storage_pb2
@@ -45,7 +46,7 @@ class ReloadError(Exception):
 
 def clock() -> Now:
     """The time now."""
-    return Now(time.monotonic(), time.time_ns() // 1_000_000)
+    return Now(time.monotonic(), wall_ms())
 
 
 @dataclass(slots=True)

@@ -1,7 +1,6 @@
 """What goes out beside signals: heartbeats on `hl.status.v1.>`, and the metrics of what the cores counted."""
 
 import asyncio
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from nats.errors import Error as NatsError
 from hlmonitor.aggregator.core.tally import Tally
 from hlmonitor.aggregator.io.owner import Owner
 from hlmonitor.aggregator.io.query import Totals
+from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.runtime.metrics import Metrics
 
 HEARTBEAT_S = 1.0
@@ -81,7 +81,7 @@ class StatusReporter:
     async def _heartbeat(self) -> None:
         beat = {
             "aggregator": self.instance,
-            "time_ms": time.time_ns() // 1_000_000,
+            "time_ms": wall_ms(),
             "partitions": sorted(number for number, host in self.owner.hosts.items() if host.state == "ready"),
             "signals": self.totals.signals,
             "unpublished": sum(host.unpublished for host in self.owner.hosts.values()),

@@ -9,6 +9,7 @@ from hlmonitor.gateway.core.connection import Connection, subscriptions_of
 from hlmonitor.gateway.core.rotation import Rotation
 from hlmonitor.gateway.core.session import Session
 from hlmonitor.gateway.io.access import VenueAccess
+from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.venue.core import frames
 from hlmonitor.venue.core.protocol import Acknowledged, ConnectionProtocol, Failed, Notice, UserLimitLearned
 from hlmonitor.venue.io.websocket import Ended, run_connection
@@ -61,14 +62,14 @@ class Line:
 
     def _frame(self, frame: frames.Frame) -> None:
         self.venue.frames.count(frame)
-        self.session.frame(self.connection, frame, time.monotonic(), time.time_ns() // 1_000_000)
+        self.session.frame(self.connection, frame, time.monotonic(), wall_ms())
         self.report_news()
 
     def _notice(self, notice: Notice) -> None:
         match notice:
             case Acknowledged():
                 self.refused(None)
-                self.session.acknowledged(self.connection, time.monotonic(), time.time_ns() // 1_000_000)
+                self.session.acknowledged(self.connection, time.monotonic(), wall_ms())
                 self.report_news()
             case Failed(subscription, reason):
                 self.refused(reason)

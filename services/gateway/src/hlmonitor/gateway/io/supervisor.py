@@ -21,6 +21,7 @@ from hlmonitor.gateway.io.ingest import AggregatorLink, Delivery
 from hlmonitor.gateway.io.notifier import Notifier
 from hlmonitor.gateway.io.wallets import Wallets
 from hlmonitor.gateway.settings import GatewaySettings
+from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.runtime.core.membership import Member, staying
 from hlmonitor.runtime.health import Component
 from hlmonitor.runtime.membership import Presence
@@ -146,7 +147,7 @@ class Supervisor:
         running = self.wallets.running.get(Address(resume.address))
         if running is None:
             return
-        work = running.wallet.session.resume(resume, _now_ms())
+        work = running.wallet.session.resume(resume, wall_ms())
         if work is not None:
             running.wallet.backlog.request(work)
         self.added()
@@ -168,7 +169,7 @@ class Supervisor:
         """Do what only time makes due."""
         while True:
             self._reconcile()
-            now, now_ms = time.monotonic(), _now_ms()
+            now, now_ms = time.monotonic(), wall_ms()
             for running in self.wallets.running.values():
                 running.wallet.session.tick(now, now_ms)
             self.added()
@@ -198,7 +199,7 @@ class Supervisor:
         for address, running in self.wallets.running.items():
             # Whoever gives a wallet away must not become the one whom the aggregator asks for its rows.
             if partition_of(address) in numbers and not running.leaves:
-                running.wallet.session.reopen(time.monotonic(), _now_ms())
+                running.wallet.session.reopen(time.monotonic(), wall_ms())
 
     def _reconcile(self) -> None:
         if self._gateways is None:
@@ -237,7 +238,7 @@ class Supervisor:
 
     def _is_over(self, entry: WatchEntry) -> bool:
         grace_ms = self.service.settings.remove_grace * 1000
-        return entry.removed_at_ms is not None and entry.removed_at_ms + grace_ms <= _now_ms()
+        return entry.removed_at_ms is not None and entry.removed_at_ms + grace_ms <= wall_ms()
 
     def _judge(self) -> None:
         health = self.service.health
@@ -252,7 +253,7 @@ class Supervisor:
 
     def _acknowledgement_lag_s(self) -> float:
         oldest_ms = self.window.oldest_received_ms()
-        return 0.0 if oldest_ms is None else max(_now_ms() - oldest_ms, 0) / 1000
+        return 0.0 if oldest_ms is None else max(wall_ms() - oldest_ms, 0) / 1000
 
     def _connected(self) -> int:
         return sum(running.wallet.is_connected for running in self.wallets.running.values())
@@ -321,7 +322,3 @@ def _set(component: Component, reason: str, *, bad: bool) -> None:
         component.down(reason)
     else:
         component.up()
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -10,6 +10,7 @@ from hlmonitor.gateway.core.session import Session
 from hlmonitor.gateway.io.access import VenueAccess
 from hlmonitor.gateway.io.backlog import Backlog
 from hlmonitor.gateway.io.line import Line
+from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.venue.core.backoff import Backoff
 from hlmonitor.venue.io.websocket import Ended
 
@@ -132,7 +133,7 @@ class Wallet:
         tell = self.venue.log.info if line.task.cancelled() else self.venue.log.warning
         tell("venue_connection_ended", address=self.session.address, cause=ended.cause, detail=ended.detail)
         self.venue.metrics.venue_reconnects_total.labels(ended.cause).inc()
-        self.session.lost(line.connection, ended.cause, time.monotonic(), _now_ms())
+        self.session.lost(line.connection, ended.cause, time.monotonic(), wall_ms())
         self._report_news()
 
     def _refused(self, reason: str | None) -> None:
@@ -151,7 +152,3 @@ class Wallet:
                 self.venue.metrics.message_queue_full_total.inc()
         session.gaps_told.clear()
         self.venue.added()
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -18,6 +18,7 @@ from hlmonitor.gateway.core.window import Window
 from hlmonitor.gateway.io.access import VenueAccess
 from hlmonitor.gateway.io.wallet import Wallet
 from hlmonitor.gateway.settings import GatewaySettings
+from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.runtime.logs import Log
 
 STOPPING = "gateway_stopping"
@@ -94,7 +95,7 @@ class Wallets:
         running = self.running.get(address)
         if begins and running and not running.leaves:
             # Both read it, and the other one may have introduced itself last: requests must come here from now on.
-            running.wallet.session.reopen(now, _now_ms())
+            running.wallet.session.reopen(now, wall_ms())
 
     def stop_all(self) -> None:
         """Let go of everything; what nobody has taken is told."""
@@ -157,7 +158,7 @@ class Wallets:
         running = self.running.pop(address)
         running.task.cancel()
         if reason != REMOVED:
-            running.wallet.session.stopping(_now_ms(), gap=None if reason == Word.CAUGHT_UP else reason)
+            running.wallet.session.stopping(wall_ms(), gap=None if reason == Word.CAUGHT_UP else reason)
         self._closing.add(address)
         running.task.add_done_callback(partial(self._closed, address))
         self.log.info("wallet_stopped", address=address, reason=reason)
@@ -167,7 +168,3 @@ class Wallets:
         self.pool.release(address)
         self._released[address] = time.monotonic() + self.settings.user_release_s
         self.changed()
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

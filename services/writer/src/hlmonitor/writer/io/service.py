@@ -1,7 +1,6 @@
 """The gRPC service: each rejected request says what was wrong, in which field, and whether to ask again."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import NoReturn, TypeAlias, TypeVar
@@ -10,6 +9,7 @@ import grpc
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hlmonitor.domain.partitions import PARTITIONS
+from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.runtime.logs import Log
 from hlmonitor.storage import Database
 from hlmonitor.storage.dao import fills, partitions, signals
@@ -150,7 +150,7 @@ class StorageService(storage_pb2_grpc.StorageServicer):
 
     async def _acquire(self, request: storage_pb2.AcquireEpochRequest) -> int:
         async with self.database.write() as connection:
-            return await partitions.acquire(connection, request.partition, request.owner, _now_ms())
+            return await partitions.acquire(connection, request.partition, request.owner, wall_ms())
 
     async def _lookup(self, request: storage_pb2.LookupRequest) -> storage_pb2.LookupResponse:
         async with self.database.read() as connection:
@@ -174,7 +174,7 @@ class StorageService(storage_pb2_grpc.StorageServicer):
     async def _load(self, request: storage_pb2.LoadPartitionRequest) -> list[storage_pb2.LoadPartitionResponse]:
         floor = Floor(
             overlap_ms=int(self.settings.known_overlap * 1000),
-            without_watermark_ms=_now_ms() - int(self.settings.known_without_watermark * 1000),
+            without_watermark_ms=wall_ms() - int(self.settings.known_without_watermark * 1000),
         )
         async with self.database.read() as connection:
             await _check_epoch(connection, request.partition, request.epoch)
@@ -226,7 +226,3 @@ async def _reject_stopping(context: Context[Q, R]) -> NoReturn:
 
 async def _reject(context: Context[Q, R], code: grpc.StatusCode, refused: storage_pb2.Refused) -> NoReturn:
     await context.abort(code, refused.detail, ((DETAIL_KEY, refused.SerializeToString()),))
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -1,6 +1,5 @@
 """One group commit: everything that happens between BEGIN and COMMIT, and the replies that it earns."""
 
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from typing import assert_never
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.storage.dao import counters, dead_letters, orders, partitions, signals
 from hlmonitor.storage.dao.signals import Numbered
 from hlmonitor.v1 import storage_pb2
@@ -125,7 +125,7 @@ class GroupCommit:
     ) -> None:
         if not batches:
             return
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = wall_ms()
         units = [
             unit for batch in batches for unit in units_of(batch, Stamp(batch.partition, now_ms, self.signal_expiry_ms))
         ]
