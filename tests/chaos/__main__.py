@@ -40,8 +40,8 @@ def main(
 def _is_good(options: Options) -> bool:
     verdict = asyncio.run(run(options, _say))
     complaints = verdict.complaints(options.duration_s)
-    for complaint in complaints:
-        _say(complaint)
+    for sentence in complaints + verdict.remarks():
+        _say(sentence)
     _say(msgspec.json.encode(verdict).decode())
     return not complaints
 

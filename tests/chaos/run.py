@@ -12,7 +12,7 @@ from chaos.field import Field
 from chaos.lines import Lines
 from chaos.plan import Battlefield, Blow, plan
 from chaos.recovery import recovery_ms, slowest_s
-from chaos.verdict import Verdict
+from chaos.verdict import FULL_S, LEAST_ORDERS, Verdict
 from chaos.watching import Expected, Watched, absences
 from hlmonitor.demo.market import Whale
 from hlmonitor.local.databases import DatabaseServer, MariaDbServer, PostgresServer, running
@@ -32,6 +32,8 @@ GRACE_S = 45.0
 be longer than any time without progress."""
 NEVER_S = 120.0
 """Stands for a recovery that was not seen."""
+LOOK_S = 10.0
+"""Between two looks at how many orders there were."""
 SETTINGS: dict[str, Mapping[str, object]] = {
     # The venue allows 30 new connections a minute and 10 at a time from an IP. A gateway that is killed every 20 s
     # opens more, and a connection that is cut half-open keeps its place for a minute. All else is as the venue has it.
@@ -130,9 +132,18 @@ async def run(options: Options, say: Callable[[str], None]) -> Verdict:
             tasks.create_task(field.fight(blows))
         following.cancel()
         await watched.read(world.nats)
+        await _trade_on(world, watched, options.duration_s)
         say("calm: trading ends, and everything is held against the ledger")
         await _expect(world, watched, field)
         return await _judge(world, field, blows, say)
+
+
+async def _trade_on(world: World, watched: Watched, duration_s: float) -> None:
+    """Let a market that a busy machine held up go on until the run proves enough, at most as long again."""
+    for _ in range(int(duration_s / LOOK_S) if duration_s >= FULL_S else 0):
+        if (await world.market.expected(watched.latest)).orders >= LEAST_ORDERS:
+            return
+        await asyncio.sleep(LOOK_S)
 
 
 async def _expect(world: World, watched: Watched, field: Field) -> None:
