@@ -7,8 +7,7 @@ import pytest
 
 from hlmonitor.domain.addresses import Address
 from hlmonitor.gateway.core.backlog import MAX_WAITING, Lane
-from hlmonitor.gateway.core.connection import FEEDS
-from hlmonitor.gateway.core.feeds import Catchup
+from hlmonitor.gateway.core.feeds import FEEDS, Catchup
 from hlmonitor.gateway.core.progress import Progress
 from hlmonitor.gateway.core.turns import Heat, Turns, heat
 from hlmonitor.gateway.io.turns import Gate

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from hlmonitor.domain.addresses import Address
-from hlmonitor.gateway.core.connection import FEEDS, subscriptions_of
-from hlmonitor.gateway.core.feeds import Catchup
+from hlmonitor.gateway.core.connection import subscriptions_of
+from hlmonitor.gateway.core.feeds import FEEDS, Catchup
 from hlmonitor.gateway.core.session import Session, SessionLimits
 from hlmonitor.gateway.core.window import Window
 from hlmonitor.v1 import events_pb2 as pb

@@ -4,14 +4,12 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from hlmonitor.domain.addresses import Address
-from hlmonitor.v1 import events_pb2 as pb
+from hlmonitor.gateway.core.feeds import FEEDS, Feed
 from hlmonitor.venue.core.subscriptions import Subscription
 
-Feed: TypeAlias = pb.Feed.ValueType
 Row: TypeAlias = tuple[int, int]
 """Time and order id of a fill."""
 
-FEEDS: tuple[Feed, ...] = (pb.FEED_USER_FILLS, pb.FEED_USER_TWAP_SLICE_FILLS)
 SUBSCRIPTION_TYPES = (
     "userFills", "userTwapSliceFills", "userTwapHistory", "orderUpdates", "allDexsClearinghouseState", "spotState",
     "webData3",

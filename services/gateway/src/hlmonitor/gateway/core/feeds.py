@@ -1,15 +1,19 @@
-"""What is known of one feed of a wallet, and the REST work that proves more of it."""
+"""The feeds of fills of a wallet: what is known of one, and the REST work that proves more of it."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from hlmonitor.v1 import events_pb2 as pb
+
+Feed: TypeAlias = pb.Feed.ValueType
+FEEDS: tuple[Feed, ...] = (pb.FEED_USER_FILLS, pb.FEED_USER_TWAP_SLICE_FILLS)
 
 
 @dataclass(frozen=True, slots=True)
 class Catchup:
     """REST work that proves a stretch of a feed, or was asked for."""
 
-    feed: pb.Feed.ValueType
+    feed: Feed
     from_ms: int
     to_ms: int | None
     oids: tuple[int, ...]

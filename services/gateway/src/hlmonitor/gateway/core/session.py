@@ -9,18 +9,21 @@ other takes its place, without a word, once it has shown everything for long eno
 other times are ms.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.partitions import partition_of
 from hlmonitor.gateway.core import events
-from hlmonitor.gateway.core.connection import FEEDS, Connection, Row
-from hlmonitor.gateway.core.feeds import Catchup, FeedState
+from hlmonitor.gateway.core.connection import Connection, Row
+from hlmonitor.gateway.core.feeds import FEEDS, Catchup, Feed, FeedState
 from hlmonitor.gateway.core.window import Window
 from hlmonitor.v1 import events_pb2 as pb
 from hlmonitor.v1 import ingest_pb2
 from hlmonitor.venue.core import frames, wire
+
+R = TypeVar("R")
 
 ROOM_SHARE = 0.5
 """A wallet whose events were dropped is taken up again when the window is no fuller than this."""
@@ -52,7 +55,7 @@ class Session:
     """The venue's clock as far as frames showed it."""
     generation: int = 0
     _partition: int = field(init=False)
-    _feeds: dict[pb.Feed.ValueType, FeedState] = field(default_factory=lambda: {feed: FeedState() for feed in FEEDS})
+    _feeds: dict[Feed, FeedState] = field(default_factory=lambda: {feed: FeedState() for feed in FEEDS})
     _connections: list[Connection] = field(default_factory=list)
     _voucher: Connection | None = None
     """The connection by which the wallet was opened, or the one that took its place."""
@@ -208,7 +211,7 @@ class Session:
         """Another opening has replaced the one that the work belongs to, or its events are not kept now."""
         return work.generation is not None and (work.generation != self.generation or not self._keeping)
 
-    def caught_up(self, feed: pb.Feed.ValueType, from_ms: int, through_ms: int, now_ms: int) -> None:
+    def caught_up(self, feed: Feed, from_ms: int, through_ms: int, now_ms: int) -> None:
         """Everything of the feed from here to there was forwarded, and the stream goes on from there."""
         state = self._feeds[feed]
         state.gap_told = False
@@ -217,34 +220,30 @@ class Session:
         state.covered_from_ms = from_ms if state.covered_from_ms is None else min(state.covered_from_ms, from_ms)
         self._tell_caught_up(feed, from_ms, through_ms, now_ms)
 
-    def covered(self, feed: pb.Feed.ValueType, from_ms: int, through_ms: int, now_ms: int) -> None:
+    def covered(self, feed: Feed, from_ms: int, through_ms: int, now_ms: int) -> None:
         """A stretch that was asked for was forwarded. Not told while the stream has a gap, which it would close."""
         state = self._feeds[feed]
         if state.resumed and not state.gap_told:
             state.proven_ms = max(state.proven_ms, through_ms)
             self._tell_caught_up(feed, from_ms, through_ms, now_ms)
 
-    def _tell_caught_up(self, feed: pb.Feed.ValueType, from_ms: int, through_ms: int, now_ms: int) -> None:
+    def _tell_caught_up(self, feed: Feed, from_ms: int, through_ms: int, now_ms: int) -> None:
         told = pb.CaughtUp(address=self.address, feed=feed, from_ms=from_ms, through_ms=max(through_ms, from_ms))
         self._tell(pb.Event(received_at_ms=now_ms, caught_up=told))
 
-    def unprovable(self, feed: pb.Feed.ValueType, from_ms: int, to_ms: int | None, reason: str, now_ms: int) -> None:
+    def unprovable(self, feed: Feed, from_ms: int, to_ms: int | None, reason: str, now_ms: int) -> None:
         """A stretch that the venue cannot show any more."""
         self._tell_gap(feed, from_ms, to_ms, reason, now_ms)
 
     def statuses(self, rows: Iterable[wire.OrderUpdate], now_ms: int) -> None:
         """Forward statuses of orders, from the stream or from REST."""
-        for row in rows:
-            try:
-                status = events.order_status(self.address, row)
-            except events.RowError as error:
-                self.rejected.append(str(error))
-                continue
-            self._keep(pb.Event(received_at_ms=now_ms, order_status=status), now_ms)
+        self._statuses(events.order_status, rows, now_ms)
 
-    def fill(
-        self, feed: pb.Feed.ValueType, row: wire.Fill, twap_id: int | None, now_ms: int, *, replayed: bool
-    ) -> bool:
+    def twap_ends(self, rows: Iterable[wire.TwapHistoryRow], now_ms: int) -> None:
+        """Forward the ends of TWAPs, from the stream or from REST."""
+        self._statuses(events.twap_end, rows, now_ms)
+
+    def fill(self, feed: Feed, row: wire.Fill, twap_id: int | None, now_ms: int, *, replayed: bool) -> bool:
         """Forward one fill; False when there is no room for it."""
         try:
             data = events.fill_bytes(self.address, row, feed, twap_id=twap_id, replayed=replayed)
@@ -256,7 +255,7 @@ class Session:
     def _fills(
         self,
         connection: Connection,
-        feed: pb.Feed.ValueType,
+        feed: Feed,
         rows: Iterable[tuple[wire.Fill, int | None]],
         now_ms: int,
         *,
@@ -271,11 +270,10 @@ class Session:
             if not second:
                 self._saw(feed, row.time)
 
-    def twap_ends(self, rows: Iterable[wire.TwapHistoryRow], now_ms: int) -> None:
-        """Forward the ends of TWAPs, from the stream or from REST."""
+    def _statuses(self, read: Callable[[Address, R], pb.OrderStatus | None], rows: Iterable[R], now_ms: int) -> None:
         for row in rows:
             try:
-                status = events.twap_end(self.address, row)
+                status = read(self.address, row)
             except events.RowError as error:
                 self.rejected.append(str(error))
                 continue
@@ -298,7 +296,7 @@ class Session:
     def _snapshot(
         self,
         connection: Connection,
-        feed: pb.Feed.ValueType,
+        feed: Feed,
         frame: frames.UserFills | frames.TwapSliceFills,
         rows: Iterable[Row],
     ) -> None:
@@ -306,7 +304,7 @@ class Session:
         if frame.is_snapshot:
             connection.took_snapshot(feed, list(rows) if self._keeping and not frame.rejected else [])
 
-    def _saw(self, feed: pb.Feed.ValueType, time_ms: int) -> None:
+    def _saw(self, feed: Feed, time_ms: int) -> None:
         state = self._feeds[feed]
         state.last_ms = max(state.last_ms, time_ms)
         self.venue_ms = max(self.venue_ms, time_ms)
@@ -380,7 +378,7 @@ class Session:
                 state.gap_told = True
                 self._tell_gap(feed, from_ms, None, reason, now_ms)
 
-    def _tell_gap(self, feed: pb.Feed.ValueType, from_ms: int, to_ms: int | None, reason: str, now_ms: int) -> None:
+    def _tell_gap(self, feed: Feed, from_ms: int, to_ms: int | None, reason: str, now_ms: int) -> None:
         gap = pb.Gap(address=self.address, feed=feed, from_ms=from_ms, to_ms=to_ms, reason=reason)
         self.gaps_told.append(reason)
         self._tell(pb.Event(received_at_ms=now_ms, gap=gap))

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -14,6 +13,7 @@ from hlmonitor.gateway.core.session import Session
 from hlmonitor.gateway.core.turns import Heat, heat
 from hlmonitor.gateway.io.notifier import Notifier
 from hlmonitor.gateway.io.turns import Gate
+from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.runtime.logs import Log
 from hlmonitor.runtime.metrics import Metrics
 from hlmonitor.v1 import events_pb2 as pb
@@ -161,7 +161,7 @@ class CatchupReader:
 
     async def _forward(self, session: Session, work: Catchup, row: _Row) -> bool:
         await self._await_room(session, work)
-        return not session.is_void(work) and session.fill(work.feed, row.fill, row.twap_id, _now_ms(), replayed=True)
+        return not session.is_void(work) and session.fill(work.feed, row.fill, row.twap_id, wall_ms(), replayed=True)
 
     async def _await_room(self, session: Session, work: Catchup) -> None:
         while not session.is_void(work) and not session.window.has_room(session.address, _ROOM):
@@ -195,7 +195,7 @@ class CatchupReader:
     async def _forward_statuses(self, session: Session, work: Catchup, rows: Iterable[wire.OrderUpdate]) -> None:
         for row in rows:
             await self._await_room(session, work)
-            session.statuses([row], _now_ms())
+            session.statuses([row], wall_ms())
 
     async def _twap_ends(self, reading: Reading) -> None:
         session, work = reading.session, reading.work
@@ -203,10 +203,10 @@ class CatchupReader:
         # The venue tells these times in whole seconds.
         ended = [row for row in rows if (row.time + 1) * _MS > work.from_ms]
         await self._await_room(session, work)
-        session.twap_ends(ended, _now_ms())
+        session.twap_ends(ended, wall_ms())
 
     def _finish(self, session: Session, work: Catchup, pager: Pager[_Row], through_ms: int) -> None:
-        now_ms = _now_ms()
+        now_ms = wall_ms()
         from_ms = work.from_ms
         if pager.first_ms is not None and pager.is_beyond(self.horizon_rows):
             self.log.warning("catch_up_beyond_horizon", address=session.address, from_ms=from_ms, to_ms=pager.first_ms)
@@ -226,7 +226,3 @@ class CatchupReader:
             session.covered(work.feed, from_ms, covered_ms, now_ms)
         elif work.generation is not None:
             session.caught_up(work.feed, from_ms, through_ms, now_ms)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
