@@ -304,6 +304,17 @@ async def test_a_partition_beyond_the_last_is_refused_with_its_field(writer: Wri
     assert (reply.refused.reason, reply.refused.field) == (Reason.REASON_INVALID, "partition")
 
 
+async def test_a_stopping_writer_sends_a_batch_to_its_successor_and_takes_that_for_no_crash(
+    writer: Writer, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer.committer.stop()
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await writer.commit(batch(1))
+    assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert storage_pb2.Refused.FromString(dict(refused.value.trailing_metadata() or ())[DETAIL_KEY]).retryable
+    assert not caplog.records
+
+
 async def test_hundreds_of_rows_in_many_partitions_are_committed_in_groups(writer: Writer) -> None:
     for partition in range(8):
         await writer.acquire(partition)

@@ -117,6 +117,7 @@ class StorageService(storage_pb2_grpc.StorageServicer):
         await context.send_initial_metadata(())
         # Only one write of a stream may be under way.
         writing = asyncio.Lock()
+        stopping = False
         try:
             async with asyncio.TaskGroup() as tasks:
                 async for batch in request_iterator:
@@ -127,6 +128,9 @@ class StorageService(storage_pb2_grpc.StorageServicer):
                     await self.committer.admit()
                     tasks.create_task(self._answer(batch, context, writing))
         except* StoppingError:
+            stopping = True
+        # Until Python 3.11.3, what except* raises comes out in a group again, which gRPC would take for a crash.
+        if stopping:
             await _reject_stopping(context)
 
     async def _answer(
