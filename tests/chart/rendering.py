@@ -19,7 +19,7 @@ Manifest = Mapping[str, Any]
 def helm(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `helm template` or `helm lint` on the chart."""
     release = ["hl"] if command == "template" else []
-    apis = ["--api-versions", "monitoring.coreos.com/v1"] if command == "template" else []
+    apis = ["--api-versions", "monitoring.coreos.com/v1,keda.sh/v1alpha1"] if command == "template" else []
     words = [str(TOOLS / "helm"), command, *release, str(CHART), "--kube-version", KUBERNETES, *apis, *arguments]
     return subprocess.run(words, capture_output=True, text=True, check=False)
 

@@ -1,9 +1,11 @@
 """Values that the chart's schema takes, and those that it refuses by the name of their key."""
 
 import re
+from pathlib import Path
 
 import pytest
-from rendering import ROOT, helm
+import yaml
+from rendering import CHART, helm
 
 pytestmark = pytest.mark.chart
 
@@ -38,6 +40,8 @@ BAD = (
     ("gateway.replicas=3", "replicas"),
     ("aggregator.replicas=two", "/aggregator/replicas"),
     ("addressLoader.schedule=every minute", "/addressLoader/schedule"),
+    ("writer.autoscaling.by=load", "/writer/autoscaling/by"),
+    ("writer.autoscaling.triggers[0].type=cpu", "/writer/autoscaling/triggers/0"),
     ("settings.drain_timeout_s=20s", "/settings/drain_timeout_s"),
     ("settings.Order-Timeout=1", "Order-Timeout"),
     ("networkPolicy.nats.ports[0]=70000", "/networkPolicy/nats/ports/0"),
@@ -60,9 +64,20 @@ def test_schema_refuses_it_and_names_the_key(value: str, key: str) -> None:
     assert key in done.stderr
 
 
+def test_every_template_has_a_suite() -> None:
+    templates = {str(each.relative_to(CHART)) for each in (CHART / "templates").rglob("*.*") if each.name[0] != "_"}
+    tested = {name for suite in (CHART / "tests").glob("*_test.yaml") for name in _templates(suite)}
+    assert templates == tested
+
+
+def _templates(suite: Path) -> list[str]:
+    value: list[str] = yaml.safe_load(suite.read_text())["templates"]
+    return value
+
+
 def test_every_value_has_a_comment() -> None:
     """Before it, or before the first of those below it; what several services have is explained at the first."""
-    lines = (ROOT / "deploy" / "helm" / "hl-monitor" / "values.yaml").read_text().splitlines()
+    lines = (CHART / "values.yaml").read_text().splitlines()
     names = {key[1] for line in lines if (key := _KEY.match(line))}
     explained = {
         key[1]
