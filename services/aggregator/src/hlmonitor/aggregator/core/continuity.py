@@ -21,7 +21,7 @@ MAX_LOOSE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """A hole: after `from_ms` something was missed that led from one position (or balance) to the other."""
+    """A hole: after `from_ms` (venue time) something was missed that led from one position (or balance) to another."""
 
     coin: str
     """A perp's coin, or for balances the token."""

@@ -6,10 +6,9 @@ newer than says something, and only what a second frame says too is a difference
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple
 
 from hlmonitor.aggregator.core.accounts import dex_of
-from hlmonitor.aggregator.core.continuity import Continuity
+from hlmonitor.aggregator.core.continuity import Break, Continuity
 from hlmonitor.domain.decimals import ZERO, parse_amount
 from hlmonitor.v1.events_pb2 import DexState
 
@@ -21,13 +20,10 @@ MARGIN_MS = 5_000
 """A frame's own time may be so much later than the last fill that is in it."""
 
 
-class Difference(NamedTuple):
-    """A fill was missed after `from_ms`, venue time; 0 while no frame showed anything."""
+class Difference(Break):
+    """A hole that the venue's positions show; `from_ms` is 0 while no frame showed anything."""
 
-    coin: str
-    from_ms: int
-    expected: Decimal
-    found: Decimal
+    __slots__ = ()
 
     @property
     def reason(self) -> str:

@@ -103,8 +103,8 @@ class Outgoing:
                 published = await self.publisher.publish_next(address, queue, self._may_publish)
                 if published is None:
                     continue
-                mark = storage_pb2.PublishedMark(signal_id=published.row.signal_id, published_seq=published.seq)
-                self.outbox.published(mark, self.clock().mono_s)
+                confirmed = storage_pb2.PublishedMark(signal_id=published.row.signal_id, published_seq=published.seq)
+                self.outbox.published(confirmed, self.clock().mono_s)
                 self._observe(published)
                 await self.publisher.publish_legacy(published)
                 self.on_progress()
