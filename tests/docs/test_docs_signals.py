@@ -10,6 +10,7 @@ from typing import Any, cast, get_args
 import msgspec
 import pytest
 from aggregates import START_MS, WHALE, Desk, FixedMarkets
+from model_stream import ModelStream
 
 from hlmonitor.aggregator.core.batch import Outbox
 from hlmonitor.aggregator.core.news import GapState, Reporter, Source
@@ -56,19 +57,15 @@ def flip() -> list[storage_pb2.SignalRow]:
 
 
 def heartbeat() -> bytes:
-    said: list[bytes] = []
-
-    async def publish(subject: str, payload: bytes) -> None:
-        assert subject == f"{HEARTBEAT_SUBJECT}.aggregator-1"
-        said.append(payload)
-
     owner = Owner("aggregator-1", cast("Any", None), cast("Any", None))
     host = SimpleNamespace(state="ready", unpublished=0, open_gaps=1)
     owner.hosts = cast("Any", dict.fromkeys((3, 17, 42), host))
-    client = cast("Any", SimpleNamespace(publish=publish))
-    reporter = StatusReporter(client, owner, Metrics(), Totals(signals=1284), "aggregator-1")
+    stream = ModelStream()
+    reporter = StatusReporter(stream, owner, Metrics(), Totals(signals=1284), "aggregator-1")
     asyncio.run(reporter._heartbeat())
-    return said[0]
+    [(subject, payload)] = stream.told
+    assert subject == f"{HEARTBEAT_SUBJECT}.aggregator-1"
+    return payload
 
 
 def news() -> dict[str, tuple[bytes, type[msgspec.Struct]]]:

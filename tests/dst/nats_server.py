@@ -21,7 +21,7 @@ from nats.js.errors import (
 from nats.js.kv import KV_DEL, KeyValue
 
 from dst.loop import NOWHERE, SCOPE, Scope, VirtualLoop
-from hlmonitor.aggregator.io.stream import NoStreamError, WrongLastError
+from hlmonitor.aggregator.io.signal_stream import NoStreamError, WrongLastError
 
 T = TypeVar("T")
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-import msgspec
 from nats.errors import Error as NatsError
 
 from dst.nats_server import Message as Held
 from dst.nats_server import NatsClient, covers
+from hlmonitor.aggregator.core.payload import subjects_of
 from hlmonitor.aggregator.core.tail import Bounds
-from hlmonitor.aggregator.io.stream import AwayError, Message
+from hlmonitor.aggregator.io.signal_stream import AwayError, Message
 from hlmonitor.domain.addresses import Address
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ class SimulatedStream:
     async def append(self, address: Address, subject: str, payload: bytes, *, after_seq: int, mark: str) -> int:
         """As the protocol's."""
         server = self.client.server
-        return await self._ask(lambda: server.append(_subjects(address), subject, payload, mark, after_seq))
+        return await self._ask(lambda: server.append(subjects_of(address), subject, payload, mark, after_seq))
 
     async def read(self, seq: int) -> Message | None:
         """As the protocol's."""
@@ -77,7 +77,7 @@ class SimulatedStream:
         server.signals = [] if server.signals is None else server.signals
 
     def _of(self, address: Address) -> list[Held]:
-        return [one for one in self.client.server.stored() if covers(_subjects(address), one.subject)]
+        return [one for one in self.client.server.stored() if covers(subjects_of(address), one.subject)]
 
     async def _ask(self, work: Callable[[], T]) -> T:
         try:
@@ -86,17 +86,9 @@ class SimulatedStream:
             raise AwayError(repr(error)) from error
 
 
-class _Identified(msgspec.Struct):
-    id: str
-
-
 def _message(held: Held) -> Message:
-    return Message(held.seq, msgspec.json.decode(held.data, type=_Identified).id, held.mark)
+    return Message.of(held.seq, held.data, held.mark)
 
 
 def _bounds(messages: list[Held]) -> Bounds:
     return Bounds(messages[0].seq, messages[-1].seq, MAX_AGE_S) if messages else Bounds(1, 0, MAX_AGE_S)
-
-
-def _subjects(address: Address) -> str:
-    return f"hl.signals.v1.{address}.>"

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass, field
 
-import msgspec
-
 from hlmonitor.aggregator.core.tail import Bounds
-from hlmonitor.aggregator.io.stream import AwayError, Message, WrongLastError
+from hlmonitor.aggregator.io.signal_stream import AwayError, Message, WrongLastError
 from hlmonitor.domain.addresses import Address
 
 
@@ -40,8 +38,7 @@ class ModelStream:
         if await self.last_seq(address) != after_seq:
             raise WrongLastError
         self._last_seq += 1
-        signal_id = msgspec.json.decode(payload)["id"]
-        self._messages[self._last_seq] = (address, Message(self._last_seq, signal_id, mark))
+        self._messages[self._last_seq] = (address, Message.of(self._last_seq, payload, mark))
         self.bodies[self._last_seq] = payload
         return self._last_seq
 

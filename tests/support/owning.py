@@ -15,8 +15,8 @@ from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.io.host import PartitionHost, Shared, clock
 from hlmonitor.aggregator.io.publisher import Publisher
 from hlmonitor.aggregator.io.sessions import Sessions
+from hlmonitor.aggregator.io.signal_stream import SignalStream
 from hlmonitor.aggregator.io.storage import StorageClient
-from hlmonitor.aggregator.io.stream import SignalStream
 from hlmonitor.aggregator.settings import AggregatorSettings
 from hlmonitor.domain.watch import WatchEntry
 from hlmonitor.local.waiting import eventually

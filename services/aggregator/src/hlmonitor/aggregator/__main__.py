@@ -103,7 +103,7 @@ async def serve(service: Service[AggregatorSettings]) -> None:
             storage,
             owner,
             standing,
-            StatusReporter(client, owner, metrics, totals, settings.instance),
+            StatusReporter(stream, owner, metrics, totals, settings.instance),
         )
         running = tasks.create_task(_run(service, parts))
         await service.stopping.wait()

@@ -6,8 +6,10 @@ from decimal import Decimal
 import msgspec
 
 from hlmonitor.aggregator.core.signals import Signal
+from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.decimals import canonical
 
+SUBJECT = "hl.signals.v1"
 LEGACY_SUBJECT = "hl_address_signal"
 """The original's subject on core NATS."""
 
@@ -38,7 +40,12 @@ _NUMBERS = msgspec.json.Encoder(decimal_format="number")
 
 def subject_of(signal: Signal) -> str:
     """`hl.signals.v1.<address>.<coin token>.<direction>`; what a subject cannot hold becomes an underscore."""
-    return f"hl.signals.v1.{signal.address}.{_UNSAFE.sub('_', signal.coin)}.{signal.direction.value}"
+    return f"{SUBJECT}.{signal.address}.{_UNSAFE.sub('_', signal.coin)}.{signal.direction.value}"
+
+
+def subjects_of(address: Address) -> str:
+    """All subjects of an address' signals."""
+    return f"{SUBJECT}.{address}.>"
 
 
 def v1_json(signal: Signal) -> bytes:

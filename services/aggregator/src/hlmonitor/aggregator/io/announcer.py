@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from hlmonitor.aggregator.core.news import News, subject_of
-from hlmonitor.aggregator.io.stream import SignalStream, StreamError
+from hlmonitor.aggregator.io.signal_stream import SignalStream, StreamError
 from hlmonitor.runtime.metrics import Metrics
 
 MAX_NEWS = 10_000

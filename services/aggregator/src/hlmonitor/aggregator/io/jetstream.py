@@ -5,21 +5,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import msgspec
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.api import RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
+from hlmonitor.aggregator.core.payload import SUBJECT, subjects_of
 from hlmonitor.aggregator.core.tail import Bounds
-from hlmonitor.aggregator.io.stream import AwayError, Message, NoStreamError, RefusedError, WrongLastError
+from hlmonitor.aggregator.io.signal_stream import AwayError, Message, NoStreamError, RefusedError, WrongLastError
 from hlmonitor.domain.addresses import Address
 from hlmonitor.runtime.logs import Log
 from hlmonitor.runtime.nats import NO_MESSAGE, STREAM_EXISTS, WRONG_LAST_SEQUENCE, jetstream_of
 from hlmonitor.runtime.streams import read_between
 
 STREAM = "HL_SIGNALS"
-SUBJECTS = "hl.signals.v1.>"
+SUBJECTS = f"{SUBJECT}.>"
 RETRY_S = 0.25
 READ_AT_ONCE = 1_000
 
@@ -75,7 +75,7 @@ class JetStream:
         headers = {
             _MARK: mark,
             "Nats-Expected-Last-Subject-Sequence": str(after_seq),
-            "Nats-Expected-Last-Subject-Sequence-Subject": _subjects(address),
+            "Nats-Expected-Last-Subject-Sequence-Subject": subjects_of(address),
         }
         with _errors():
             ack = await jetstream_of(self.client).publish(subject, payload, stream=STREAM, headers=headers)
@@ -96,7 +96,7 @@ class JetStream:
         """As the protocol's."""
         with _errors():
             try:
-                return (await jetstream_of(self.client).get_last_msg(STREAM, _subjects(address))).seq or 0
+                return (await jetstream_of(self.client).get_last_msg(STREAM, subjects_of(address))).seq or 0
             except NotFoundError as error:
                 if error.err_code == NO_MESSAGE:
                     return 0
@@ -108,7 +108,7 @@ class JetStream:
             found = await read_between(
                 self.client,
                 STREAM,
-                _subjects(address),
+                subjects_of(address),
                 after_seq=after_seq,
                 through_seq=through_seq,
                 most=READ_AT_ONCE,
@@ -121,21 +121,8 @@ class JetStream:
             await self.client.publish(subject, payload)
 
 
-class _Identified(msgspec.Struct):
-    id: str = ""
-
-
 def _message(seq: int, data: bytes | None, headers: Mapping[str, str] | None) -> Message:
-    try:
-        signal_id = msgspec.json.decode(data or b"{}", type=_Identified).id
-    except msgspec.DecodeError:
-        # Somebody else's message: it is none of ours.
-        signal_id = ""
-    return Message(seq, signal_id, (headers or {}).get(_MARK, ""))
-
-
-def _subjects(address: Address) -> str:
-    return f"hl.signals.v1.{address}.>"
+    return Message.of(seq, data or b"{}", (headers or {}).get(_MARK, ""))
 
 
 @contextmanager

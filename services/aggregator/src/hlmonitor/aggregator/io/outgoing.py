@@ -20,8 +20,8 @@ from hlmonitor.aggregator.core.tail import (
     must_be_there,
 )
 from hlmonitor.aggregator.io.publisher import MAX_RETRY_S, RETRY_S, LostTailError, Published, Publisher
+from hlmonitor.aggregator.io.signal_stream import NoStreamError, StreamError
 from hlmonitor.aggregator.io.storage import StorageClient
-from hlmonitor.aggregator.io.stream import NoStreamError, StreamError
 from hlmonitor.domain.addresses import Address
 from hlmonitor.v1 import storage_pb2
 

@@ -8,7 +8,7 @@ from secrets import token_hex
 from hlmonitor.aggregator.core.payload import LEGACY_SUBJECT, legacy_json
 from hlmonitor.aggregator.core.publishing import PublishQueue
 from hlmonitor.aggregator.core.tail import is_lost
-from hlmonitor.aggregator.io.stream import NoStreamError, SignalStream, StreamError, WrongLastError
+from hlmonitor.aggregator.io.signal_stream import NoStreamError, SignalStream, StreamError, WrongLastError
 from hlmonitor.aggregator.settings import AggregatorSettings
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.orders import is_void_id

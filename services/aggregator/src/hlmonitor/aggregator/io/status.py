@@ -1,28 +1,28 @@
-"""What goes out beside signals: heartbeats on `hl.status.v1.>`, and the metrics of what the cores counted."""
+"""What is told every second: a heartbeat on `hl.status.v1.>`, and to the metrics what the cores counted."""
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
-from nats.aio.client import Client
-from nats.errors import Error as NatsError
 
+from hlmonitor.aggregator.core.news import SUBJECT
 from hlmonitor.aggregator.core.tally import Tally
 from hlmonitor.aggregator.io.owner import Owner
 from hlmonitor.aggregator.io.query import Totals
+from hlmonitor.aggregator.io.signal_stream import SignalStream, StreamError
 from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.runtime.metrics import Metrics
 
 HEARTBEAT_S = 1.0
-HEARTBEAT_SUBJECT = "hl.status.v1.heartbeat"
+HEARTBEAT_SUBJECT = f"{SUBJECT}.heartbeat"
 
 
 @dataclass(slots=True)
 class StatusReporter:
     """Tells consumers that silence is calm, and the metrics what happened."""
 
-    client: Client
+    stream: SignalStream
     owner: Owner
     metrics: Metrics
     totals: Totals
@@ -88,8 +88,8 @@ class StatusReporter:
             "open_gaps": sum(host.open_gaps for host in self.owner.hosts.values()),
         }
         try:
-            await self.client.publish(f"{HEARTBEAT_SUBJECT}.{self.instance}", msgspec.json.encode(beat))
-        except (NatsError, OSError):
+            await self.stream.tell(f"{HEARTBEAT_SUBJECT}.{self.instance}", msgspec.json.encode(beat))
+        except StreamError:
             # A consumer that hears nothing knows that there is nothing to rely on: that is the message.
             return
 

@@ -10,6 +10,8 @@ StreamError
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from hlmonitor.aggregator.core.tail import Bounds
 from hlmonitor.domain.addresses import Address
 
@@ -45,6 +47,10 @@ class RefusedError(StreamError):
     kind = "refused"
 
 
+class _Identified(msgspec.Struct):
+    id: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A signal in the stream."""
@@ -53,6 +59,14 @@ class Message:
     signal_id: str
     mark: str
     """The token that it was appended with."""
+
+    @classmethod
+    def of(cls, seq: int, payload: bytes, mark: str) -> "Message":
+        """What the stream holds at a sequence; somebody else's message has no id of ours."""
+        try:
+            return cls(seq, msgspec.json.decode(payload, type=_Identified).id, mark)
+        except msgspec.DecodeError:
+            return cls(seq, "", mark)
 
 
 class SignalStream(Protocol):
