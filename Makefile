@@ -138,6 +138,10 @@ EXAMPLES ?= 2000
 test-simulator: setup ## the long suites of the simulator on both cores: fifty seeds of random wallets, an hour of frames
 	@$(BIN)/pytest services/simulator -m slow -n 2
 
+.PHONY: test-slow
+test-slow: setup ## what takes too long for `make test`: each crash alone, every database; the simulator's long suites
+	@$(BIN)/pytest -m slow --numprocesses $(WORKERS) --dist loadfile
+
 .PHONY: property
 property: setup ## signals of random orders against the oracle; EXAMPLES=100000, SEED=the one that was printed
 	@seed=$(if $(filter file,$(origin SEED)),$$RANDOM$$RANDOM,$(SEED)); \

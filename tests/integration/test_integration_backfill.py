@@ -1,6 +1,8 @@
 """Wallets trade while nobody listens: what the venue still shows is told exactly, and what it does not is a gap."""
 
+import asyncio
 import datetime as dt
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from itertools import count
@@ -9,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from nats.aio.msg import Msg
 from world import World, config, quick, running_world, until
 
 from hlmonitor.demo.books import stored_signals
@@ -27,6 +30,8 @@ PIECES = 50
 TOLD, GONE = 2, 40
 """Orders before nobody listens, and those of which the venue then shows no fill any more."""
 PX = 66_000
+BOUNDS = ("feed", "from_ms", "to_ms", "reason")
+"""What tells one gap of a wallet from another."""
 PATIENCE_S = 120.0
 
 
@@ -86,7 +91,7 @@ class Scene:
 
     async def unprovable(self) -> list[dict[str, Any]]:
         """Gaps that nobody can fill."""
-        return await self.world.rows("SELECT feed, from_ms, to_ms, reason FROM hl_gap WHERE state = 'unprovable'")
+        return await self.world.rows(f"SELECT {', '.join(BOUNDS)} FROM hl_gap WHERE state = 'unprovable'")
 
 
 @pytest.fixture
@@ -120,12 +125,14 @@ async def test_an_hour_beyond_the_snapshot_and_more_than_a_page_is_filled_exactl
     assert expectation.fills > PAGE * 5 // 4
     assert await scene.unprovable() == []
     assert await scene.world.metric("gateway", "backfill_pages_total", kind="catch_up") >= 4
+    assert any("catch_up_read" in it.log_file.read_text() for it in scene.world.stack.of_kind("gateway"))
     assert await scene.world.rows("SELECT * FROM hl_order_aggregation WHERE order_status = 'open'") == []
 
 
 async def test_more_than_the_venue_keeps_is_a_gap_with_its_bounds_and_all_else_is_exact(scene: Scene) -> None:
     await scene.trade(TOLD)
     await scene.world.until_signals(TOLD)
+    told = await heard_gaps(scene.world)
     scene.stop_listening()
     await scene.trade(HORIZON // PIECES + GONE)
     await scene.listen_again()
@@ -134,8 +141,38 @@ async def test_more_than_the_venue_keeps_is_a_gap_with_its_bounds_and_all_else_i
     (gap,) = await scene.unprovable()
     assert (gap["feed"], gap["reason"]) == ("userFills", "older_than_the_venue_keeps")
     assert await scene.world.metric("gateway", "venue_gaps_total", reason="older_than_the_venue_keeps") == 1
+    await until(lambda: _is_told(told, gap), "it is told on hl.status.v1", PATIENCE_S)
+    assert gap in await listed_gaps(scene.world)
     findings = await _judged_outside(scene.world, gap["from_ms"], gap["to_ms"])
     assert findings.sentences == []
+
+
+async def heard_gaps(world: World) -> list[dict[str, Any]]:
+    """What `hl.status.v1` tells of gaps from now on."""
+    heard: list[dict[str, Any]] = []
+
+    async def hear(message: Msg) -> None:
+        heard.append(msgspec.json.decode(message.data))
+
+    await world.nats.subscribe(f"hl.status.v1.gap.{WHALE}", cb=hear)
+    await world.nats.flush()
+    return heard
+
+
+async def listed_gaps(world: World) -> list[dict[str, Any]]:
+    """What `hlmon gaps` lists as unprovable of the wallet, as SQL has it."""
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "hlmonitor.cli", "gaps", "--address", WHALE, "--json"),
+        env={"HLMON_DATABASE_URL": world.stack.database_url, "PATH": "/usr/bin"},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    printed, _ = await program.communicate()
+    gaps = [msgspec.json.decode(line) for line in printed.splitlines()]
+    return [{name: gap[name] for name in BOUNDS} for gap in gaps if gap["state"] == "unprovable"]
+
+
+async def _is_told(told: list[dict[str, Any]], gap: dict[str, Any]) -> bool:
+    return any(gap.items() <= one.items() and one["state"] == "unprovable" for one in told)
 
 
 async def _is_past(scene: Scene, time_ms: int) -> bool:

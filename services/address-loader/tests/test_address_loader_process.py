@@ -127,6 +127,22 @@ async def test_changes_in_sql_arrive_with_the_next_round(
     assert await process.terminate() == 0
 
 
+async def test_changes_of_a_time_without_nats_arrive_when_it_is_back(
+    server: NatsServer, client: Client, database: Database, start: Start
+) -> None:
+    await add(database, ANNA)
+    process = start(server, every="100ms", retry="100ms")
+    await process.ready()
+    server.kill()
+    async with database.write() as connection:
+        await watch.remove(connection, AddressSource.AUTO, ANNA, now_ms=NOW_MS)
+    await add(database, BERT)
+    await eventually(lambda: "round_failed" in process.log_tail(), "it says that a round failed")
+    server.start()
+    await _until(client, lambda held: BERT in held and _is_removed(held[ANNA]), "both changes have arrived")
+    assert await process.terminate() == 0
+
+
 async def test_what_the_command_line_wrote_meanwhile_stays(
     server: NatsServer, client: Client, database: Database, start: Start
 ) -> None:
