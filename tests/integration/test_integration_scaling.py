@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -11,10 +11,12 @@ import nats
 import pytest
 import structlog
 from gateway_world import live
-from world import World, config, quick, running_world, until
+from world import World, config, listening, quick, running_world, until
 
 from hlmonitor.local.nats import NatsServer
+from hlmonitor.local.proxy import Fault, TcpProxy
 from hlmonitor.local.services import ServiceProcess
+from hlmonitor.local.stack import Stack
 from hlmonitor.runtime.core.membership import Member
 from hlmonitor.runtime.kv import read_all
 from hlmonitor.runtime.membership import BUCKET as MEMBERS
@@ -223,6 +225,50 @@ async def test_two_gateways_that_both_believe_to_have_every_wallet_do_no_harm(tm
                 second.kill()
         await asyncio.sleep(TRADE_S)
         await world.settled_verdict()
+
+
+async def test_two_aggregators_that_both_believe_to_own_every_partition_do_no_harm(tmp_path: Path) -> None:
+    lines: list[TcpProxy] = []
+
+    def route(client: str, server: str, address: str) -> str:
+        if server != "nats" or client not in {"aggregator-1", "gateway-1"}:
+            return address
+        lines.append(TcpProxy(client, int(address.rpartition(":")[2])))
+        return f"127.0.0.1:{lines[-1].port}"
+
+    later = frozenset({"aggregator-2", "gateway-2"})
+    stack = Stack(config(tmp_path, gateways=2, aggregators=2, whales=WHALES, later=later, route=route))
+    async with AsyncExitStack() as running:
+        for line in lines:
+            await running.enter_async_context(line)
+        await running.enter_async_context(stack)
+        world = await running.enter_async_context(listening(stack))
+        await world.watch_whales()
+        await asyncio.sleep(TRADE_S)
+        # A pair that hears and says nothing of members goes on, and another takes it for dead.
+        assert all(line.hurt(Fault.STALL) for line in lines)
+        await start(world, "aggregator-2", "gateway-2")
+        await until(lambda: _were_refused(world), "each has taken a partition from the other", 60)
+        decided = await _decided(world)
+        await until(lambda: _has_decided(world, decided + 20), "they come to decisions all the same", 60)
+        for line in lines:
+            line.calm()
+        await aggregators_of_partitions(world)
+        await gateways_of_wallets(world)
+        await asyncio.sleep(TRADE_S)
+        await world.settled_verdict(crashed=True)
+
+
+async def _were_refused(world: World) -> bool:
+    return all("partition_lost" in it.log_file.read_text() for it in world.stack.of_kind("aggregator"))
+
+
+async def _decided(world: World) -> int:
+    return int((await world.rows("SELECT count(*) AS signals FROM hl_address_signals"))[0]["signals"])
+
+
+async def _has_decided(world: World, signals: int) -> bool:
+    return await _decided(world) >= signals
 
 
 SECOND: dict[str, object] = {"local_address": "127.0.0.9", "spare_connections": 0, "backoff_initial_s": 0.2}
