@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from world import World, config, running_world
 
-from hlmonitor.local.database_fixtures import BACKENDS, backend, database_url
+from hlmonitor.local.database_fixtures import backend, database_url, quickly_on
 from hlmonitor.local.databases import DatabaseServer
 from hlmonitor.runtime.watchlist import WatchList
 
@@ -21,13 +21,7 @@ TRADE_S = 3.0
 AWAY_S = 2.0
 
 
-def on(*quickly: str) -> pytest.MarkDecorator:
-    """Every database; those that are not named only where there is time."""
-    backends = [name if name in quickly else pytest.param(name, marks=pytest.mark.slow) for name in BACKENDS]
-    return pytest.mark.parametrize("backend", backends, indirect=True, scope="session")
-
-
-@on("sqlite", "postgresql")
+@quickly_on("sqlite", "postgresql")
 async def test_everything_killed_at_once_comes_back_without_loss_or_double(
     tmp_path: Path, backend: DatabaseServer | None, database_url: str
 ) -> None:
@@ -41,7 +35,7 @@ async def test_everything_killed_at_once_comes_back_without_loss_or_double(
         await world.settled_verdict(crashed=True)
 
 
-@on("sqlite")
+@quickly_on("sqlite")
 async def test_everything_killed_at_once_comes_back_when_nats_has_lost_its_disk(
     tmp_path: Path, backend: DatabaseServer | None, database_url: str
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import make_url
 from world import World, config, quick, running_world, until
 
-from hlmonitor.local.database_fixtures import backend, database_url, server, servers_only
+from hlmonitor.local.database_fixtures import SERVERS, backend, database_url, quickly_on, server
 from hlmonitor.local.databases import DatabaseServer
 
 __all__ = ["backend", "database_url", "server"]
@@ -22,7 +22,7 @@ TRADE_S = 3.0
 AWAY_S = 5.0
 
 
-@servers_only
+@quickly_on("mariadb", of=SERVERS)
 async def test_a_database_server_that_is_killed_and_one_that_is_frozen_cost_nothing_but_time(
     tmp_path: Path, server: DatabaseServer, database_url: str
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from world import World, config, quick, running_world, until
 
-from hlmonitor.local.database_fixtures import backend, database_url
+from hlmonitor.local.database_fixtures import backend, database_url, quickly_on
 
 __all__ = ["backend", "database_url"]
 
@@ -28,6 +28,7 @@ RULE = {
 }
 
 
+@quickly_on("sqlite")
 async def test_refused_orders_are_dead_letters_and_voids_and_every_other_signal_is_exact(
     tmp_path: Path, database_url: str
 ) -> None:

@@ -16,8 +16,15 @@ from hlmonitor.local.databases import DatabaseServer, MariaDbServer, Missing, Po
 SQLITE = "sqlite"
 _SERVERS: dict[str, type[DatabaseServer]] = {"postgresql": PostgresServer, "mariadb": MariaDbServer}
 BACKENDS = (SQLITE, *_SERVERS)
-servers_only = pytest.mark.parametrize("backend", list(_SERVERS), indirect=True, scope="session")
+SERVERS = tuple(_SERVERS)
+servers_only = pytest.mark.parametrize("backend", SERVERS, indirect=True, scope="session")
 """For tests of what only a server can do: be stopped, killed, end a session."""
+
+
+def quickly_on(*names: str, of: tuple[str, ...] = BACKENDS) -> pytest.MarkDecorator:
+    """For long tests: over every database, those that are not named only where there is time for what is slow."""
+    backends = [name if name in names else pytest.param(name, marks=pytest.mark.slow) for name in of]
+    return pytest.mark.parametrize("backend", backends, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session", params=BACKENDS)
