@@ -37,25 +37,9 @@ spec:
   {{- with .grace }}
   terminationGracePeriodSeconds: {{ . }}
   {{- end }}
-  {{- with $all.image.pullSecrets }}
-  imagePullSecrets:
-    {{- range . }}
-    - name: {{ . }}
-    {{- end }}
-  {{- end }}
-  {{- with $all.priorityClassName }}
-  priorityClassName: {{ . }}
-  {{- end }}
+  {{- include "hl-monitor.placement" (dict "root" $root "values" $own) | nindent 2 }}
   securityContext:
     {{- toYaml $all.podSecurityContext | nindent 4 }}
-  {{- with $own.nodeSelector | default $all.nodeSelector }}
-  nodeSelector:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- with $own.tolerations | default $all.tolerations }}
-  tolerations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
   {{- $affinity := $own.affinity | default $all.affinity }}
   {{- if and $opensFile (ne .component "writer") }}
   affinity:
@@ -97,6 +81,28 @@ spec:
       persistentVolumeClaim:
         claimName: {{ include "hl-monitor.fullname" $root }}-sqlite
     {{- end }}
+{{- end -}}
+
+{{/* Where a pod of any image may run, and what with. Takes root and values, as hl-monitor.pod. */}}
+{{- define "hl-monitor.placement" -}}
+{{- $all := .root.Values -}}
+{{- with $all.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with $all.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .values.nodeSelector | default $all.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.tolerations | default $all.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{/* A container that runs the image. Takes what hl-monitor.pod takes. */}}
