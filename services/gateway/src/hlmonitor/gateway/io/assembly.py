@@ -13,6 +13,7 @@ from hlmonitor.gateway.io.catchup import CatchupReader
 from hlmonitor.gateway.io.frame_counter import FrameCounter
 from hlmonitor.gateway.io.ingest import Delivery
 from hlmonitor.gateway.io.notifier import Notifier
+from hlmonitor.gateway.io.status import Status
 from hlmonitor.gateway.io.supervisor import Supervisor
 from hlmonitor.gateway.io.turns import Gate
 from hlmonitor.gateway.io.wallets import Wallets
@@ -56,8 +57,9 @@ def make_supervisor(
         on_acknowledged=room.notify,
         on_connected=supervisor.stream_opened,
     )
-    supervisor.add_status()
-    supervisor.add_metrics()
+    status = Status(supervisor)
+    status.add_status()
+    status.add_metrics()
     return supervisor
 
 

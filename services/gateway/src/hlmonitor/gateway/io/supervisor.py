@@ -38,7 +38,9 @@ _HANDOVER_SHARE = 0.5
 
 
 @dataclass(slots=True)
-class _Linked:
+class Linked:
+    """A stream to an aggregator at work."""
+
     link: AggregatorLink
     task: asyncio.Task[None]
 
@@ -60,7 +62,8 @@ class Supervisor:
     _aggregators: frozenset[str] = frozenset()
     _assignment: Assignment = field(default_factory=lambda: Assignment({}, ()))
     _group_size: int = 0
-    _links: dict[str, _Linked] = field(default_factory=dict)
+    links: dict[str, Linked] = field(default_factory=dict)
+    """By aggregator."""
     _presence: Presence | None = None
     _draining: bool = False
     has_words: asyncio.Event = field(default_factory=asyncio.Event)
@@ -112,17 +115,17 @@ class Supervisor:
         if self._aggregators != owners.keys():
             self._aggregators = frozenset(owners)
             self.service.log.info("aggregators_changed", aggregators=sorted(owners))
-        for name, linked in list(self._links.items()):
+        for name, linked in list(self.links.items()):
             if name not in members or members[name].address != linked.link.member.address:
                 linked.task.cancel()
-                del self._links[name]
+                del self.links[name]
         moved = self.routes.update(owners)
         for partition in moved:
             self.window.rewind(partition)
         for name, member in members.items():
-            if name not in self._links:
+            if name not in self.links:
                 link = AggregatorLink(member, self.delivery)
-                self._links[name] = _Linked(link, self.tasks.create_task(link.run(), name=f"aggregator {name}"))
+                self.links[name] = Linked(link, self.tasks.create_task(link.run(), name=f"aggregator {name}"))
         self._introduce(moved)
         self.added()
 
@@ -132,7 +135,7 @@ class Supervisor:
 
     def added(self) -> None:
         """There may be events to send."""
-        for linked in self._links.values():
+        for linked in self.links.values():
             linked.link.wake()
 
     def learned_users(self, users: int) -> None:
@@ -191,7 +194,7 @@ class Supervisor:
 
     def close(self) -> None:
         """End the streams to the aggregators."""
-        for linked in self._links.values():
+        for linked in self.links.values():
             linked.task.cancel()
 
     def _introduce(self, partitions: Iterable[int]) -> None:
@@ -245,76 +248,17 @@ class Supervisor:
         _set(
             health.component("venue"),
             "no connection to the venue stands",
-            bad=bool(self.wallets.running) and not self._connected(),
+            bad=bool(self.wallets.running) and not self.wallets.connected,
         )
-        lost = [name for name, linked in self._links.items() if not linked.link.connected]
-        why = f"not connected: {', '.join(lost)}" if self._links else "there is none"
-        _set(health.component("aggregators"), why, bad=bool(lost) or not self._links)
+        lost = [name for name, linked in self.links.items() if not linked.link.connected]
+        why = f"not connected: {', '.join(lost)}" if self.links else "there is none"
+        _set(health.component("aggregators"), why, bad=bool(lost) or not self.links)
 
-    def _acknowledgement_lag_s(self) -> float:
-        oldest_ms = self.window.oldest_received_ms()
-        return 0.0 if oldest_ms is None else max(wall_ms() - oldest_ms, 0) / 1000
-
-    def _connected(self) -> int:
-        return sum(running.wallet.is_connected for running in self.wallets.running.values())
-
-    def _subscribed(self) -> int:
-        return sum(running.wallet.session.is_acknowledged for running in self.wallets.running.values())
-
-    def _uncovered(self) -> list[Address]:
+    def uncovered(self) -> list[Address]:
+        """Watched wallets that no gateway has room for, and those of ours that wait or are refused."""
         refused = [address for address, running in self.wallets.running.items() if running.wallet.refusal]
         waiting = self._assignment.of(self.service.settings.instance) - self.wallets.running.keys()
         return sorted({*self._assignment.uncovered, *refused, *waiting})
-
-    def wallet_status(self) -> list[dict[str, object]]:
-        """The wallets of this gateway, for `/status`."""
-        return [
-            {
-                "address": address,
-                "state": running.wallet.state(),
-                "connections": self.wallets.pool.numbers(address),
-                "partition": partition_of(address),
-                "unacknowledged_events": self.window.held_of(address),
-                "refusal": running.wallet.refusal,
-                "leaves": running.leaves,
-                "backfill": running.wallet.backlog.shown(),
-            }
-            for address, running in sorted(self.wallets.running.items())
-        ]
-
-    def add_metrics(self) -> None:
-        """Feed the gauges, each at the moment when it is read."""
-        metrics = self.service.metrics
-        metrics.addresses_subscribed.set_function(self._subscribed)
-        metrics.pool_manager_connection_count.set_function(self._connected)
-        metrics.websocket_connected.set_function(lambda: self._connected() == len(self.wallets.running))
-        metrics.message_queue_size.set_function(lambda: self.window.statistics().events)
-        metrics.acknowledgement_lag_seconds.set_function(self._acknowledgement_lag_s)
-        metrics.wallets_uncovered.set_function(lambda: len(self._uncovered()))
-        metrics.backfills_pending.set_function(
-            lambda: sum(len(running.wallet.backlog) for running in self.wallets.running.values())
-        )
-
-    def add_status(self) -> None:
-        """Show wallets, connections, windows and streams in `/status`."""
-        health = self.service.health
-        health.add_status("address_count", lambda: len(self.wallets.running))
-        health.add_status("wallets", self.wallet_status)
-        health.add_status("uncovered", self._uncovered)
-        health.add_status("connections", self.wallets.pool.loads)
-        health.add_status("window", self.window.statistics)
-        health.add_status("budgets_used", self._budgets_used)
-        health.add_status(
-            "streams", lambda: {name: it.link.connected or it.link.last_error for name, it in self._links.items()}
-        )
-
-    def _budgets_used(self) -> dict[str, float]:
-        now = time.monotonic()
-        return {
-            "new_connections": self.budgets.new_connections.used(now),
-            "messages": self.budgets.messages.used(now),
-            "rest_weight": self.budgets.rest.used(now),
-        }
 
 
 def _set(component: Component, reason: str, *, bad: bool) -> None:

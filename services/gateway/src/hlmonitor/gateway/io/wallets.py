@@ -73,6 +73,11 @@ class Wallets:
         """Connections and users of ours at the venue."""
         return self.pool.held, len(self._counted())
 
+    @property
+    def connected(self) -> int:
+        """Wallets with a connection that stands."""
+        return sum(running.wallet.is_connected for running in self.running.values())
+
     def reconcile(self, watched: Mapping[Address, WatchEntry], assignment: Assignment, *, stopping: bool) -> None:
         """Bring what runs in line with what is ours."""
         now = time.monotonic()
