@@ -49,6 +49,16 @@ def test_every_setting_that_is_named_exists(page: Path) -> None:
     assert set(re.findall(r"HLMON_[A-Z_]*[A-Z]", page.read_text())) - known == set()
 
 
+@pytest.mark.parametrize("service", ["gateway", "aggregator"])
+def test_the_map_of_a_service_has_each_of_its_modules(service: str) -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    table = page.split(f"| in the {service} |")[1].split("\n\n")[0]
+    rows = [row.split("|") for row in table.splitlines()[2:]]
+    for column, folder in ((2, "core"), (3, "io")):
+        there = (ROOT / "services" / service / "src" / "hlmonitor" / service / folder).glob("[!_]*.py")
+        assert set(re.findall(r"`(\w+)`", " ".join(row[column] for row in rows))) == {file.stem for file in there}
+
+
 def test_every_fixed_port_is_in_the_readme() -> None:
     listening = re.findall(r"port (\d{4,5})|127\.0\.0\.1:(\d{5})", (ROOT / "Procfile").read_text())
     table = (ROOT / "README.md").read_text().split("| port on 127.0.0.1 |")[1].split("\n\n")[0]
