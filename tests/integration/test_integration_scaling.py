@@ -147,7 +147,8 @@ async def test_with_no_connection_free_wallets_move_with_a_gap_that_is_filled(tm
         await world.settled_verdict(least=20)
 
 
-async def test_a_gateway_that_was_frozen_and_goes_on_does_no_harm(tmp_path: Path) -> None:
+@pytest.mark.slow
+async def test_a_gateway_that_was_frozen_and_goes_on_gets_its_wallets_back(tmp_path: Path) -> None:
     async with running_world(config(tmp_path, gateways=2, aggregators=1, whales=WHALES)) as world:
         await world.watch_whales()
         before = await gateways_of_wallets(world)
