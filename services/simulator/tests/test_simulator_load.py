@@ -13,7 +13,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from hlmonitor.simulator.core.ledger import FILL_HORIZON, Records
+from hlmonitor.simulator.core.ledger import FILL_HORIZON, ORDER_HORIZON, STATUS_HORIZON, Records
 from hlmonitor.simulator.core.limits import LimitConfig
 from hlmonitor.simulator.core.load import CYCLE_MARK, TIME_MARK, LoadConfig, LoadPlan, LoadTruth, make_plan
 from hlmonitor.simulator.core.orders import Side
@@ -65,15 +65,18 @@ def test_the_newest_records_are_those_at_the_end_of_all_and_no_more_than_clients
     truth = LoadTruth(made)
     address = made.addresses[0]
     assert not truth.latest(address).fills
-    for sent in (len(made.blocks) // 2, 100 * len(made.blocks)):
+    for sent in (len(made.blocks) // 2, 7, 100 * len(made.blocks), 3):
         truth.begin(START_MS + truth.sent, 20.0).sent = sent
         everything, latest = truth.records(address, Records()), truth.latest(address)
         assert latest.fills
         assert list(latest.fills) == list(everything.fills)[-len(latest.fills) :]
         assert list(latest.orders.items()) == list(everything.orders.items())[-len(latest.orders) :]
         assert list(latest.statuses) == list(everything.statuses)[-len(latest.statuses) :]
-    per_block = max(len(share.fills) for share in made.of_wallet[address].values())
-    assert FILL_HORIZON <= len(latest.fills) < FILL_HORIZON + per_block
+    assert (len(latest.fills), len(latest.orders), len(latest.statuses)) == (
+        FILL_HORIZON,
+        ORDER_HORIZON,
+        STATUS_HORIZON,
+    )
 
 
 def test_repeats_have_new_ids_and_the_same_positions() -> None:

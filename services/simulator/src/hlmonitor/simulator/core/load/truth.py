@@ -6,8 +6,9 @@ records are put together when somebody asks for them; who asks as a client gets 
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from hlmonitor.simulator.core.accounts import ZERO
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
     from .plan import LoadPlan, Share
 
-_KEPT_LATEST: Final = 8
-"""Wallets whose newest records are kept: who pages through one, or asks for its orders, asks again and again."""
+_KEPT_LATEST: Final = 32
+"""Wallets whose newest records are kept and added to: clients page through one, and ask for its orders one by one."""
 
 
 @dataclass(slots=True)
@@ -67,12 +68,11 @@ class LoadTruth:
         """Tell whether a wallet belongs to the load."""
         return address in self.plan.of_wallet
 
-    def _sent_shares(self, address: str, *, newest_first: bool = False) -> Iterator[tuple[Share, int, int]]:
-        """Yield a wallet's share of each block that was sent, with its cycle and time."""
+    def _sent_shares(self, address: str, since: int = 0) -> Iterator[tuple[Share, int, int]]:
+        """Yield a wallet's share of each block that was sent from a number on, with its cycle and time."""
         shares, count = self.plan.of_wallet[address], len(self.plan.blocks)
-        step = -1 if newest_first else 1
-        for stretch in self._stretches[::step]:
-            for number in range(stretch.first, stretch.first + stretch.sent)[::step]:
+        for stretch in self._stretches:
+            for number in range(max(stretch.first, since), stretch.first + stretch.sent):
                 share = shares.get(number % count)
                 if share is not None:
                     yield share, self.cycle(number), stretch.time_ms(number)
@@ -87,26 +87,27 @@ class LoadTruth:
 
     def latest(self, address: str) -> Records:
         """Return the newest of what was sent of a wallet, no more than is shown to clients."""
-        sent, known = self.sent, self._latest.pop(address, None)
-        if known is None or known[0] != sent:
-            known = sent, self._make_latest(address)
-        self._latest[address] = known
+        if address not in self._latest:
+            self._latest[address] = self._since(address), Records(fills=deque(maxlen=FILL_HORIZON))
+        since, records = self._latest.pop(address)
+        for sent in self._sent_shares(address, since):
+            _add(records, *sent)
+        for oid in list(islice(records.orders, max(len(records.orders) - ORDER_HORIZON, 0))):
+            del records.orders[oid]
+        self._latest[address] = self.sent, records
         if len(self._latest) > _KEPT_LATEST:
             self._latest.popitem(last=False)
-        return known[1]
-
-    def _make_latest(self, address: str) -> Records:
-        newest, fills, orders, statuses = [], 0, 0, 0
-        for sent in self._sent_shares(address, newest_first=True):
-            newest.append(sent)
-            fills, orders = fills + len(sent[0].fills), orders + len(sent[0].orders)
-            statuses += len(sent[0].updates)
-            if fills >= FILL_HORIZON and orders >= ORDER_HORIZON and statuses >= STATUS_HORIZON:
-                break
-        records = Records()
-        for sent in reversed(newest):
-            _add(records, *sent)
         return records
+
+    def _since(self, address: str) -> int:
+        """Return the block with which what is shown of a wallet begins, or one before it."""
+        shares, count = self.plan.of_wallet[address], len(self.plan.blocks)
+        fills = sum(len(share.fills) for share in shares.values())
+        orders = sum(len(share.orders) for share in shares.values())
+        statuses = sum(len(share.updates) for share in shares.values())
+        kinds = ((FILL_HORIZON, fills), (ORDER_HORIZON, orders), (STATUS_HORIZON, statuses))
+        cycles = max((-(-most // each) for most, each in kinds if each), default=0)
+        return max(self.sent - cycles * count, 0)
 
 
 def _add(records: Records, share: Share, cycle: int, time_ms: int) -> None:
