@@ -1,12 +1,13 @@
 """The way of a gap into a partition whose wallet two gateways know."""
 
+import pytest
 import structlog
-from aggregates import START_MS, WHALE, Desk
+from aggregates import START_MS, WHALE, Desk, fill_message
 
 from hlmonitor.aggregator.core.requests import BackfillRequest
-from hlmonitor.aggregator.io.intake import Intake
+from hlmonitor.aggregator.io.intake import Intake, is_full
 from hlmonitor.aggregator.io.sessions import Session, Sessions
-from hlmonitor.v1 import events_pb2
+from hlmonitor.v1 import events_pb2, storage_pb2
 
 FEED = events_pb2.FEED_USER_FILLS
 
@@ -70,3 +71,27 @@ def test_when_the_stream_of_the_gateway_that_is_asked_ends_another_that_has_the_
     sessions.closed(new)
     assert sessions.ask(BackfillRequest(WHALE, FEED, START_MS, ()))
     assert len(old.take()) == 1
+
+
+def test_no_more_is_decided_than_one_batch_takes_and_the_rest_waits_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hlmonitor.aggregator.io.intake.MAX_UNCOMMITTED", 2)
+    desk, session = Desk(), Session()
+    intake = Intake(0, Sessions(), structlog.stdlib.get_logger(), lambda: desk.now)
+    for oid in range(1, 6):
+        fill = fill_message(oid=oid, tid=oid, sz="1", start_position=str(oid - 1))
+        intake.take(session, events_pb2.Event(seq=oid, received_at_ms=START_MS, fill=fill.SerializeToString()))
+    taken = []
+    while len(intake):
+        intake.flow(desk.partition, desk.now)
+        assert is_full(desk.partition) or not len(intake)
+        batch = desk.partition.outbox.freeze(desk.now_s)
+        assert batch is not None
+        taken.append([fill.tid for unit in batch.message.units for fill in map(_fill, unit.fills)])
+        desk.partition.outbox.done(batch.number, [])
+        intake.acknowledge(desk.partition)
+    assert taken == [[1, 2], [3, 4], [5]]
+    assert [reply.ack.through_seq for reply in session.take()] == [5]
+
+
+def _fill(row: storage_pb2.FillRow) -> events_pb2.Fill:
+    return events_pb2.Fill.FromString(row.fill)

@@ -1,7 +1,8 @@
 """The way of events into a partition: in order, held up while something must be known first, acknowledged when durable.
 
-Events wait here while the partition is loaded, while our copy of the watch list does not have their wallet yet, and
-while SQL is asked whether an old row is new. What waits is bounded by the gateways' windows: it is not acknowledged.
+Events wait here while the partition is loaded, while our copy of the watch list does not have their wallet yet, while
+SQL is asked whether an old row is new, and while more is decided than the writer commits. What waits is bounded by the
+gateways' windows: it is not acknowledged.
 """
 
 from collections import deque
@@ -24,6 +25,9 @@ STRANGER_S = 5.0
 """Events of a wallet that our copy of the watch list does not have yet wait for it this long."""
 BEHIND_S = 1.0
 """When the first that waits has waited so long, timers wait too."""
+MAX_UNCOMMITTED = 2_000
+"""Orders in the batch that is gathered while another is committed. A batch is one transaction and one message, both of
+which have their limits."""
 MAX_LOOKUPS = 1_000
 """Fills and orders that one question asks for; the contract allows 5,000."""
 MAX_WOKEN = 100
@@ -68,7 +72,7 @@ class Intake:
 
     def flow(self, partition: Partition, now: Now) -> storage_pb2.LookupRequest | None:
         """Let events into the partition as far as may be; returns what SQL must be asked before the next one may."""
-        while self._waiting:
+        while self._waiting and not is_full(partition):
             head = self._waiting[0]
             if not partition.is_watched(head.address) and now.mono_s - head.since_s < STRANGER_S:
                 return None
@@ -132,6 +136,11 @@ class Intake:
                 partition.opened(waiting.address)
             case unreachable:
                 assert_never(unreachable)
+
+
+def is_full(partition: Partition) -> bool:
+    """More is decided than the writer commits: what comes waits for the next batch."""
+    return partition.outbox.size >= MAX_UNCOMMITTED
 
 
 def _question(partition: Partition, waiting: _Waiting) -> Question | None:
