@@ -64,10 +64,10 @@ def test_the_newest_records_are_those_at_the_end_of_all_and_no_more_than_clients
     made = plan()
     truth = LoadTruth(made)
     address = made.addresses[0]
-    assert not truth.latest(address).fills
+    assert not truth.latest(address, Records()).fills
     for sent in (len(made.blocks) // 2, 7, 100 * len(made.blocks), 3):
         truth.begin(START_MS + truth.sent, 20.0).sent = sent
-        everything, latest = truth.records(address, Records()), truth.latest(address)
+        everything, latest = truth.records(address, Records()), truth.latest(address, Records())
         assert latest.fills
         assert list(latest.fills) == list(everything.fills)[-len(latest.fills) :]
         assert list(latest.orders.items()) == list(everything.orders.items())[-len(latest.orders) :]

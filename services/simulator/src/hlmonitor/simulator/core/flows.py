@@ -130,5 +130,5 @@ def _followed(state: ExchangeState, token: str, amount: Decimal) -> Flow:
 
 def net_inflow(state: ExchangeState, address: str) -> Decimal:
     """Return what a wallet was given less what it gave away, of the updates that are kept: the venue's `cumLedger`."""
-    updates = state.ledger.of(address).ledger_updates
+    updates = state.ledger.latest(address).ledger_updates
     return sum((flow_of(update, state).total for update in updates), ZERO)

@@ -64,8 +64,11 @@ class Lender(Protocol):
         """Return the records of such a wallet, beside what the ledger itself has of it."""
         ...
 
-    def latest(self, address: str, /) -> Records:
-        """Return as many of its newest orders, fills and statuses as the venue shows. They are not to be changed."""
+    def latest(self, address: str, other: Records, /) -> Records:
+        """Return the same, but of orders, fills and statuses only as many of the newest as the venue shows.
+
+        They are not to be changed.
+        """
         ...
 
 
@@ -107,9 +110,12 @@ class Ledger:
         return records
 
     def latest(self, address: str) -> Records:
-        """Return the newest orders, fills and statuses of an address, at least as many as the venue shows."""
+        """Return the records of an address, and of orders, fills and statuses as many of the newest as the venue shows.
+
+        Its sums are not those of all that is left out.
+        """
         if self._lender is not None and address in self._lender:
-            return self._lender.latest(address)
+            return self._lender.latest(address, self._own(address))
         return self._records.get(address) or Records()
 
     def _own(self, address: str) -> Records:

@@ -85,10 +85,12 @@ class LoadTruth:
         records.traded_ntl = sum((fill.px * fill.sz for fill in records.fills), ZERO)
         return records
 
-    def latest(self, address: str) -> Records:
+    def latest(self, address: str, other: Records) -> Records:
         """Return the newest of what was sent of a wallet, no more than is shown to clients."""
         if address not in self._latest:
-            self._latest[address] = self._since(address), Records(fills=deque(maxlen=FILL_HORIZON))
+            shown = replace(other, orders=dict(other.orders), statuses=other.statuses.copy())
+            shown.fills = deque(other.fills, FILL_HORIZON)
+            self._latest[address] = self._since(address), shown
         since, records = self._latest.pop(address)
         for sent in self._sent_shares(address, since):
             _add(records, *sent)

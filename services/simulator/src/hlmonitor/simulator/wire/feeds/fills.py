@@ -79,7 +79,7 @@ class TwapHistory:
 
     def first(self, wanted: Subscription) -> Frame | None:
         """Return the recent changes, newest first."""
-        rows = islice(reversed(self._view.ledger.of(wanted.key).twap_rows), self._view.config.snapshot_rows)
+        rows = islice(reversed(self._view.ledger.latest(wanted.key).twap_rows), self._view.config.snapshot_rows)
         return frames.user_rows("userTwapHistory", wanted.key, "history", map(twap_history_row, rows), is_snapshot=True)
 
     def live(self, block: Block, heard: Heard) -> Iterator[Delivery]:

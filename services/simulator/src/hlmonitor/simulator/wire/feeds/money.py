@@ -34,7 +34,7 @@ class Fundings:
 
     def first(self, wanted: Subscription) -> Frame:
         """Return the recent payments."""
-        payments = self._view.ledger.of(wanted.key).fundings
+        payments = self._view.ledger.latest(wanted.key).fundings
         recent = list(islice(reversed(payments), self._view.config.snapshot_rows))[::-1]
         return frames.user_rows("userFundings", wanted.key, "fundings", map(funding_row, recent), is_snapshot=True)
 
@@ -54,7 +54,7 @@ class LedgerUpdates:
 
     def first(self, wanted: Subscription) -> Frame:
         """Return everything that the ledger has, however much it is."""
-        rows = map(ledger_update_row, self._view.ledger.of(wanted.key).ledger_updates)
+        rows = map(ledger_update_row, self._view.ledger.latest(wanted.key).ledger_updates)
         return frames.user_rows(wanted.type, wanted.key, "nonFundingLedgerUpdates", rows, is_snapshot=True)
 
     def live(self, block: Block, heard: Heard) -> Iterator[Delivery]:

@@ -57,5 +57,5 @@ def _slice_fills_by_time(request: asked.UserTwapSliceFillsByTime, exchange: Exch
 
 @TOPIC.answers_to(asked.TwapHistory)
 def _twap_history(request: asked.TwapHistory, exchange: Exchange) -> object:
-    rows = exchange.state.ledger.of(request.user.lower()).twap_rows
+    rows = exchange.state.ledger.latest(request.user.lower()).twap_rows
     return [twap_history_row(row) for row in reversed(rows)]

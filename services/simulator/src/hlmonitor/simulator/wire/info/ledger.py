@@ -29,13 +29,13 @@ def _within(
 
 @TOPIC.answers_to(asked.UserFunding)
 def _user_funding(request: asked.UserFunding, exchange: Exchange) -> object:
-    payments = exchange.state.ledger.of(request.user.lower()).fundings
+    payments = exchange.state.ledger.latest(request.user.lower()).fundings
     return [funding_delta_row(paid) for paid in islice((p for p in payments if _within(p.time, request)), PAGE)]
 
 
 @TOPIC.answers_to(asked.UserNonFundingLedgerUpdates)
 def _ledger_updates(request: asked.UserNonFundingLedgerUpdates, exchange: Exchange) -> object:
-    updates = exchange.state.ledger.of(request.user.lower()).ledger_updates
+    updates = exchange.state.ledger.latest(request.user.lower()).ledger_updates
     return [ledger_update_row(update) for update in islice((u for u in updates if _within(u.time_ms, request)), PAGE)]
 
 

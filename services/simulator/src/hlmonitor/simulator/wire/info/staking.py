@@ -40,7 +40,7 @@ def _rewards(_request: asked.DelegatorRewards, _exchange: Exchange) -> object:
 @TOPIC.answers_to(asked.DelegatorHistory)
 def _history(request: asked.DelegatorHistory, exchange: Exchange) -> object:
     """Newest first. A withdrawal shows once, as finalized: it waits for nothing here."""
-    updates = exchange.state.ledger.of(request.user.lower()).ledger_updates
+    updates = exchange.state.ledger.latest(request.user.lower()).ledger_updates
     return [
         {"time": update.time_ms, "hash": update.hash, "delta": _delta(update.delta)}
         for update in reversed(updates)
