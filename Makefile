@@ -118,6 +118,10 @@ chaos: setup ## break everything every few seconds, then compare with the ledger
 	@PYTHONPATH=tests:tests/support $(BIN)/python -m chaos --seed $(SEED) --duration $(if $(filter file,$(origin DURATION)),120,$(DURATION)) \
 		--database $(DB) --only "$(ONLY)"
 
+.PHONY: overload
+overload: setup ## ten times what the system sustains, for minutes: memory stays bounded, and only gaps lose; DURATION=120 DB=postgres
+	@PYTHONPATH=tests:tests/support $(BIN)/python -m overload --duration $(if $(filter file,$(origin DURATION)),120,$(DURATION)) --database $(DB)
+
 SEEDS ?= 200
 TRACE ?=
 
