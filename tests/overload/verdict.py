@@ -9,9 +9,10 @@ from overload.memory import Footprint
 TIMES = 10
 """So many times what it sustains is sent."""
 TIMES_AT_LEAST = 9
-"""A run that was sent less proves too little."""
+"""A full run that was sent less proves too little."""
 FULL_S = 120.0
-"""From this duration on, a run must have had more than the venue shows, and memory is judged by its two halves."""
+"""From this duration on, a run must have been sent so much, and more than the venue shows; and memory is judged by its
+halves. A shorter one must have been sent more than the windows hold."""
 MOST_MB: Mapping[str, int] = {"gateway": 400, "aggregator": 600, "writer": 500, "nats": 600, "simulator": 1_500}
 """Resident memory of a process at most, by its kind."""
 GROWN_BY, GROWN_MB = 1.25, 50
@@ -46,7 +47,7 @@ class Verdict(msgspec.Struct, frozen=True):
         """Why the run is not good; nothing when it is."""
         none = ("missing", "duplicates", "wrong")
         found = [f"{name} is {getattr(self, name)}, must be 0" for name in none if getattr(self, name)]
-        if self.offered_per_s < TIMES_AT_LEAST * self.sustained_per_s:
+        if self.seconds >= FULL_S and self.offered_per_s < TIMES_AT_LEAST * self.sustained_per_s:
             found.append(f"{self.offered_per_s} fills/s were sent, which is not ten times {self.sustained_per_s}")
         if not self.windows_full:
             found.append("no window was ever full: the run proves too little")
