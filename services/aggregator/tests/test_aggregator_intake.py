@@ -93,5 +93,19 @@ def test_no_more_is_decided_than_one_batch_takes_and_the_rest_waits_in_order(mon
     assert [reply.ack.through_seq for reply in session.take()] == [5]
 
 
+def test_what_waits_of_a_stream_is_dropped_when_its_gateway_opens_another_and_sends_it_again() -> None:
+    intake = Intake(0, Sessions(), structlog.stdlib.get_logger(), lambda: Desk().now)
+    broken, again, other = Session("one"), Session("one"), Session("two")
+    for session in (broken, other):
+        for seq in range(1, 4):
+            intake.take(session, events_pb2.Event(seq=seq, opened=events_pb2.Opened(address=WHALE)))
+    intake.superseded_by(again)
+    assert len(intake) == 3
+    for seq in range(1, 4):
+        intake.take(again, events_pb2.Event(seq=seq, opened=events_pb2.Opened(address=WHALE)))
+    intake.superseded_by(again)
+    assert len(intake) == 6
+
+
 def _fill(row: storage_pb2.FillRow) -> events_pb2.Fill:
     return events_pb2.Fill.FromString(row.fill)

@@ -49,8 +49,10 @@ class IngestService(ingest_pb2_grpc.IngestServicer):
         async for batch in batches:
             if len(batch.events) > MAX_EVENTS:
                 raise FieldError("events", f"a batch has at most {MAX_EVENTS}, this one has {len(batch.events)}")
-            session.incarnation = batch.incarnation
-            session.source = Source(batch.gateway, batch.egress_group)
+            if session.incarnation != batch.incarnation:
+                session.incarnation = batch.incarnation
+                session.source = Source(batch.gateway, batch.egress_group)
+                self.owner.introduced(session)
             self._take(session, batch)
 
     def _take(self, session: Session, batch: ingest_pb2.EventBatch) -> None:

@@ -25,7 +25,7 @@ STRANGER_S = 5.0
 """Events of a wallet that our copy of the watch list does not have yet wait for it this long."""
 BEHIND_S = 1.0
 """When the first that waits has waited so long, timers wait too."""
-MAX_UNCOMMITTED = 2_000
+MAX_UNCOMMITTED = 1_000
 """Orders in the batch that is gathered while another is committed. A batch is one transaction and one message, both of
 which have their limits."""
 MAX_LOOKUPS = 1_000
@@ -94,6 +94,17 @@ class Intake:
     def closed(self, session: Session) -> None:
         """A gateway's stream has ended: what it sent stays, acknowledgements have nowhere to go."""
         self._ledgers.pop(session, None)
+
+    def superseded_by(self, session: Session) -> None:
+        """Drop what waits of a gateway's earlier streams: by this one it sends again all that was not acknowledged.
+
+        Otherwise streams that break again and again would fill the memory with the same events.
+        """
+        self._waiting = deque(
+            waiting
+            for waiting in self._waiting
+            if waiting.session is session or waiting.session.incarnation != session.incarnation
+        )
 
     def disown(self) -> None:
         """Tell the gateways that what they sent here and was not acknowledged has to be sent again."""

@@ -71,6 +71,11 @@ class Owner:
         for host in self.hosts.values():
             host.intake.closed(session)
 
+    def introduced(self, session: Session) -> None:
+        """A stream has said whose it is."""
+        for host in self.hosts.values():
+            host.intake.superseded_by(session)
+
     @property
     def is_overloaded(self) -> bool:
         """Gateways should slow down."""
