@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from hlmonitor.local.ports import free_port
-from hlmonitor.local.proxy import SLICED_BYTES, Fault, TcpProxy
+from hlmonitor.local.proxy import GIVEN_UP_S, SLICED_BYTES, Fault, TcpProxy
 from hlmonitor.local.waiting import eventually
 
 pytestmark = pytest.mark.timeout(30)
@@ -47,11 +47,13 @@ class Client:
 
 
 @asynccontextmanager
-async def proxied(*, keep_client_address: bool = False) -> AsyncIterator[tuple[TcpProxy, Echo]]:
+async def proxied(
+    *, keep_client_address: bool = False, given_up_s: float = GIVEN_UP_S
+) -> AsyncIterator[tuple[TcpProxy, Echo]]:
     echo, port = Echo(), free_port()
     server = await asyncio.start_server(echo.serve, "127.0.0.1", port)
     try:
-        async with TcpProxy("test", port, keep_client_address=keep_client_address) as proxy:
+        async with TcpProxy("test", port, keep_client_address, given_up_s) as proxy:
             yield proxy, echo
     finally:
         server.close()
@@ -117,6 +119,15 @@ async def test_a_half_open_connection_swallows_and_tells_neither_side_of_the_oth
         async with connected(proxy) as other:
             assert await other.ask(b"y") == b"y"
             assert proxy.hurt(Fault.HALF_OPEN) == 1
+
+
+async def test_the_far_side_of_a_half_open_connection_gives_it_up_in_the_end() -> None:
+    async with proxied(given_up_s=0.3) as (proxy, echo):
+        async with connected(proxy) as client:
+            await client.ask(b"x")
+            proxy.hurt(Fault.HALF_OPEN)
+        while not echo.ended:
+            await asyncio.sleep(0.05)
 
 
 async def test_slices_come_as_single_bytes_and_whole() -> None:

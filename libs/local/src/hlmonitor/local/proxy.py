@@ -15,6 +15,8 @@ LATENCY_S = 0.15
 """How late a slow line passes on what it was given; what comes meanwhile goes with the next."""
 SLICED_BYTES = 200
 """So many bytes of what is read at once come singly: enough to tear every header, and bounded in CPU."""
+GIVEN_UP_S = 20.0
+"""So long after the other's end a side gives a dead connection up: TCP got no acknowledgement of what it sent."""
 _CHUNK = 64 * 1024
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER with no time to linger: closing sends RST."""
@@ -64,6 +66,7 @@ class TcpProxy:
     target_port: int
     keep_client_address: bool = False
     """Reach the target from the client's own loopback address: it may count its clients by that."""
+    given_up_s: float = GIVEN_UP_S
     port: int = field(default_factory=free_port)
     _lines: set[_Line] = field(default_factory=set, init=False)
     _passing: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -114,7 +117,7 @@ class TcpProxy:
         return len(standing)
 
     def calm(self) -> None:
-        """End what lasts. Dead connections stay dead until both sides have given them up."""
+        """End what lasts. Dead connections stay dead until one side gives up, and the other in GIVEN_UP_S."""
         self._fault = None
         self._passing.set()
 
@@ -154,7 +157,7 @@ class TcpProxy:
             await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
             if line.is_dead:
                 # The other side is not told.
-                await asyncio.wait(directions)
+                await asyncio.wait(directions, timeout=self.given_up_s)
             elif all(not task.done() or task.exception() is None for task in directions):
                 line.end(with_reset=False)
                 await self._flushed(line)
