@@ -9,7 +9,7 @@ from world import World, until
 
 FIRST_RATE = 250
 STEP = 1.5
-STEP_S = 3.0
+STEP_S = 2.0
 DRAINED_WITHIN_S = 1.0
 """What is left when the sending ends is durable after so long, or the rate was too high."""
 LEFT = 100
