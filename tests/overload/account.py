@@ -97,7 +97,7 @@ class Account:
     ) -> None:
         outside: dict[_Order, set[str]] = {}
         for fill in sent:
-            if not any(gap.holds(fill.time) for gap in gaps):
+            if not any(gap.touches(fill.time) for gap in gaps):
                 legs = outside.setdefault((fill.coin, fill.oid), set())
                 legs |= {leg for leg, size in zip(("close", "open"), _split(fill), strict=True) if size}
         told = Counter((signal.coin, signal.oid, signal.direction) for signal in signals)

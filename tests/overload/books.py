@@ -32,15 +32,19 @@ class StoredFill:
 
 @dataclass(frozen=True, slots=True)
 class RecordedGap:
-    """A row of `hl_gap` of the feed of fills; the bounds are ms of venue time, the second one is not of it."""
+    """A row of `hl_gap` of the feed of fills; the bounds are ms of venue time."""
 
     from_ms: int
     to_ms: int
     state: str
 
     def holds(self, time_ms: int) -> bool:
-        """Whether a time lies in it."""
+        """Whether what happened then may be lost: the second bound is known again."""
         return self.from_ms <= time_ms < self.to_ms
+
+    def touches(self, time_ms: int) -> bool:
+        """Whether what happened then may have been told in parts."""
+        return self.from_ms <= time_ms <= self.to_ms
 
 
 class Signal(msgspec.Struct, frozen=True):
