@@ -12,6 +12,7 @@ from stored import Stored
 
 from hlmonitor.aggregator.core.batch import Outbox
 from hlmonitor.aggregator.core.convert import fill_input
+from hlmonitor.aggregator.core.doubts import FILL_FEEDS
 from hlmonitor.aggregator.core.memory import Memory
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.partition import Partition
@@ -143,11 +144,18 @@ class Floor:
         for item in self.stored.load():
             restorer.take(item)
         restorer.finish()
+        self._serve()
         for raw in list(self.window):
             self._take(raw)
         self.told.clear()
         for group in self.open:
             group.first_heard_s = group.last_heard_s = self.now_s
+
+    def _serve(self) -> None:
+        """A gateway opens the wallet, and has nothing to read."""
+        self.partition.opened(WALLET)
+        for feed in FILL_FEEDS:
+            self.partition.caught_up(events_pb2.CaughtUp(address=WALLET, feed=feed))
 
     def _hear(self, raw: bytes) -> None:
         self.window.append(raw)

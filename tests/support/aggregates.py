@@ -10,6 +10,7 @@ from stored import Stored
 
 from hlmonitor.aggregator.core.batch import Outbox
 from hlmonitor.aggregator.core.convert import fill_input, status_of
+from hlmonitor.aggregator.core.doubts import FILL_FEEDS
 from hlmonitor.aggregator.core.inputs import FillInput, StatusInput
 from hlmonitor.aggregator.core.now import Now
 from hlmonitor.aggregator.core.partition import Partition
@@ -160,6 +161,18 @@ class Desk:
             self.now_s = min(self.now_s + 0.5, end)
             self.partition.tick(self.now)
             self.partition.sweep(self.now)
+
+    def caught_up(self, from_ms: int = 0, through_ms: int = 0) -> None:
+        """The gateway opens the wallet and catches up."""
+        self.partition.opened(WHALE)
+        self.cover(from_ms, through_ms)
+        self.partition.take_requests()
+
+    def cover(self, from_ms: int = 0, through_ms: int = 0) -> None:
+        """Everything of both feeds was told."""
+        for feed in FILL_FEEDS:
+            told = events_pb2.CaughtUp(address=WHALE, feed=feed, from_ms=from_ms, through_ms=through_ms)
+            self.partition.caught_up(told)
 
     def commit(self) -> None:
         """Commit everything that was gathered."""

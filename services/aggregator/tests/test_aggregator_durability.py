@@ -209,11 +209,50 @@ def test_new_owner_knows_the_status_of_an_order_that_a_late_fill_opened_again() 
     desk.commit()
     desk.fill(sz="0.3", tid=2, start_position="0.4")
     heir = _reborn(desk)
+    heir.caught_up()
     heir.wait(11)
     (signal,) = heir.signals()
     assert (signal["size"], signal["trigger"], signal["status"]) == ("0.3", "grace", "filled")
     assert heir.partition.wallets[WHALE].orders == {}
     assert all(row.resolved for batch in heir.batches for unit in batch.units for row in unit.statuses)
+
+
+@pytest.mark.parametrize("is_new_owner", [True, False])
+def test_an_end_without_its_fills_is_no_gap_before_a_gateway_has_caught_up(is_new_owner: bool) -> None:  # noqa: FBT001
+    desk = Desk()
+    desk.status()
+    if is_new_owner:
+        desk = _reborn(desk)
+    else:
+        desk.caught_up()
+        desk.partition.lost_gateway(WHALE, desk.now)
+    desk.wait(30)
+    desk.partition.opened(WHALE)
+    desk.wait(25)
+    desk.fill()
+    desk.cover()
+    (signal,) = desk.signals()
+    assert (signal["complete"], signal["trigger"]) == (True, "status")
+    assert [gap for batch in desk.batches for gap in batch.gaps] == []
+
+
+def test_an_end_without_its_fills_waits_for_a_gateway_no_longer_than_a_minute() -> None:
+    desk = Desk()
+    desk.status()
+    heir = _reborn(desk)
+    heir.wait(30)
+    heir.partition.lost_gateway(WHALE, heir.now)
+    heir.wait(31)
+    heir.commit()
+    assert [gap.state for batch in heir.batches for gap in batch.gaps] == ["unprovable"]
+
+
+def test_fills_that_nobody_waits_for_longer_do_not_wait_for_a_gateway() -> None:
+    desk = Desk(order_timeout_s=0)
+    heir = _reborn(desk)
+    heir.fill(hash="0x" + "0" * 64, dir="Liquidated Cross Long", oid=7)
+    heir.wait(2)
+    assert [signal["trigger"] for signal in heir.signals()] == ["system"]
 
 
 def test_new_owner_of_a_partial_sends_just_the_remainder() -> None:

@@ -4,14 +4,18 @@ import asyncio
 
 import msgspec
 import pytest
-from aggregates import START_MS, Desk, fill_message, status_message
+from aggregates import START_MS, WHALE, Desk, fill_message, status_message
 from owning import StoredWriter, owning
 from stored import Stored
 
+from hlmonitor.aggregator.core.doubts import FILL_FEEDS
+from hlmonitor.aggregator.core.wallet import GAP_PAUSE_S
 from hlmonitor.aggregator.io.host import clock
 from hlmonitor.aggregator.io.intake import MAX_WOKEN
+from hlmonitor.aggregator.io.owner import Owner
 from hlmonitor.aggregator.io.sessions import Session
 from hlmonitor.aggregator.io.storage import StaleEpochError
+from hlmonitor.domain.partitions import partition_of
 from hlmonitor.local.waiting import eventually
 from hlmonitor.v1 import events_pb2, storage_pb2
 
@@ -61,11 +65,28 @@ async def test_order_whose_fills_wait_for_storage_is_not_given_up_as_incomplete(
         owned.host.take(session, _end(1))
         await eventually(lambda: bool(writer.asked), "storage is asked")
         owned.host.take(session, events_pb2.Event(seq=3, received_at_ms=at_ms, fill=second.SerializeToString()))
-        owned.host.tick(now._replace(mono_s=now.mono_s + 60))
+        owned.host.tick(now._replace(mono_s=now.mono_s + 2 * GAP_PAUSE_S))
         writer.may_answer.set()
         await eventually(lambda: len(writer.stored.signals) > 1, "the order is told of")
         told = [msgspec.json.decode(row.payload) for row in writer.stored.signals.values()]
         assert [(signal["complete"], signal["fills"]) for signal in told if signal["oid"] == 2] == [(True, 2)]
+
+
+async def test_timers_wait_when_the_stream_of_the_last_gateway_that_serves_a_wallet_ends() -> None:
+    async with owning(StoredWriter()) as owned:
+        owner = Owner("aggregator-1", owned.host.shared, lambda _: None, {partition_of(WHALE): owned.host})
+        first, second = Session(), Session()
+        for session in (first, second):
+            owned.host.take(session, events_pb2.Event(seq=1, opened=events_pb2.Opened(address=WHALE)))
+        for seq, feed in enumerate(FILL_FEEDS, start=2):
+            told = events_pb2.CaughtUp(address=WHALE, feed=feed, from_ms=0, through_ms=START_MS)
+            owned.host.take(second, events_pb2.Event(seq=seq, caught_up=told))
+        assert owned.host.partition is not None
+        wallet = owned.host.partition.wallets[WHALE]
+        owner.closed(first)
+        assert not wallet.is_paused(owned.now().mono_s)
+        owner.closed(second)
+        assert wallet.is_paused(owned.now().mono_s)
 
 
 async def test_mass_cancel_of_resting_orders_is_asked_in_parts_and_ends_them_all() -> None:

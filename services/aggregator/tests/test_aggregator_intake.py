@@ -65,6 +65,15 @@ def test_a_gateway_that_let_the_wallet_go_is_not_asked() -> None:
     assert not sessions.ask(BackfillRequest(WHALE, FEED, START_MS, ()))
 
 
+def test_timers_wait_when_the_last_gateway_lets_the_wallet_go() -> None:
+    desk, session, sessions = Desk(), Session(), Sessions()
+    intake = Intake(0, sessions, structlog.stdlib.get_logger(), lambda: desk.now)
+    intake.take(session, opened())
+    intake.take(session, closed())
+    intake.flow(desk.partition, desk.now)
+    assert desk.partition.wallets[WHALE].is_paused(desk.now_s)
+
+
 def test_when_the_stream_of_the_gateway_that_is_asked_ends_another_that_has_the_wallet_is_asked() -> None:
     old, new, sessions = Session(), Session(), Sessions()
     asked((old, opened()), (new, opened()), sessions=sessions)

@@ -25,17 +25,6 @@ class Watched(Desk):
         super().__post_init__()
         self.caught_up()
 
-    def caught_up(self, from_ms: int = 0, through_ms: int = 0) -> None:
-        """The gateway opens the wallet and catches up."""
-        self.partition.opened(WHALE)
-        self.cover(from_ms, through_ms)
-        self.partition.take_requests()
-
-    def cover(self, from_ms: int = 0, through_ms: int = 0) -> None:
-        for feed in FILL_FEEDS:
-            told = events_pb2.CaughtUp(address=WHALE, feed=feed, from_ms=from_ms, through_ms=through_ms)
-            self.partition.caught_up(told)
-
     def frame(self, time_ms: int, positions: Mapping[str, str], dex: str = "") -> None:
         """The venue tells all positions of a dex, then seconds pass until the next frame."""
         rows = [events_pb2.Position(coin=coin, szi=size) for coin, size in positions.items()]

@@ -231,6 +231,11 @@ class Partition:
             wallet.vigil.lost()
             self.coverage.lost(wallet, gap, now)
 
+    def lost_gateway(self, address: Address, now: Now) -> None:
+        """No gateway's stream brings the wallet's events any more: timers wait until one has caught up."""
+        if wallet := self.wallets.get(address):
+            wallet.vigil.lost_gateway(now.mono_s)
+
     def read_again(self, gap: events_pb2.Gap) -> None:
         """Ask another gateway, which streams the wallet too, for what a gap has left open."""
         self.wallet(Address(gap.address)).vigil.opened(())

@@ -56,9 +56,10 @@ class Restorer:
             takers[kind](getattr(item, kind))
 
     def finish(self) -> None:
-        """Everything was taken: judge each order, so that its timers run from now."""
+        """Everything was taken: judge each order; its timers run from now, or from when a gateway has caught up."""
         for wallet in self.partition.wallets.values():
             self._settle_feed(wallet)
+            wallet.vigil.lost_gateway(self.now.mono_s)
             for order in list(wallet.orders.values()):
                 if order.status is None and all(held.uncounted for held in order.fills.values()):
                     # Only its end let such fills be stored, and its status is resolved: it has no row to say so.

@@ -55,7 +55,7 @@ class Verdict:
 
 
 def judge(order: OrderState, patience: Patience, now_s: float, *, paused: bool, has_gap: bool) -> Verdict:
-    """Judge an order. While `paused` (its wallet catches up after a gap) no timer ends.
+    """Judge an order. While `paused` (its wallet's gateway has to catch up, and may bring what it lacks) no timer ends.
 
     System fills and a timeout of 0 are never paused: nothing urgent waits. But while its wallet `has_gap`, paused or
     no longer, silence does not prove that all of a system order was seen.

@@ -36,6 +36,9 @@ class Vigil:
     """By dex: the positions that were told last, and not yet compared."""
     _unread: set[int] | None = None
     """Feeds that the gateway has not caught up with since it opened them; None: no gateway serves the wallet."""
+    _unserved_s: float | None = None
+    """When the gateway that served the wallet was lost, or a new owner loaded it, monotonic; None once one has caught
+    up, or when there was none before."""
     _looked_s: float | None = None
     _gap_asked_s: float | None = None
     _differed_s: float = float("-inf")
@@ -44,11 +47,13 @@ class Vigil:
         """A gateway serves the wallet; what it has caught up with already stays so until it tells a gap."""
         if self._unread is None:
             self._unread = set(feeds)
+        self._note_served()
 
     def caught_up(self, feed: int) -> None:
         """Everything of a feed was forwarded."""
         if self._unread:
             self._unread.discard(feed)
+        self._note_served()
 
     def told(self, state: DexState) -> None:
         """The venue told all positions of a dex."""
@@ -65,10 +70,24 @@ class Vigil:
         self._unread = None
         self.standings.forget_doubts()
 
+    def lost_gateway(self, now_s: float) -> None:
+        """No gateway's stream brings the wallet's events any more, or none does yet: one will open them again."""
+        self.lost()
+        if self._unserved_s is None:
+            self._unserved_s = now_s
+
+    def unserved_for_s(self, now_s: float) -> float | None:
+        """How long what happened may be on its way from nobody, in seconds; None: a gateway has caught up."""
+        return None if self._unserved_s is None else now_s - self._unserved_s
+
     @property
     def is_served(self) -> bool:
         """A gateway streams the wallet, and has caught up."""
         return self._unread is not None and not self._unread
+
+    def _note_served(self) -> None:
+        if self.is_served:
+            self._unserved_s = None
 
     def is_routine_due(self, address: Address, every_s: float, now_s: float) -> bool:
         """Whether to look now. Wallets that are served from one moment on are looked at one after the other."""

@@ -16,7 +16,7 @@ from hlmonitor.domain.orders import OrderId, OrderRef
 from hlmonitor.domain.watch import WatchEntry
 
 GAP_PAUSE_S = 60.0
-"""A gap holds timers up for at most this long (DESIGN §6.4)."""
+"""A gap, or the loss of the gateway, holds timers up for at most this long (DESIGN §6.4)."""
 
 
 @dataclass(slots=True)
@@ -94,7 +94,10 @@ class Wallet:
         return number
 
     def is_paused(self, now_s: float) -> bool:
-        """Whether its timers stand still because it catches up after a gap."""
+        """Whether its timers stand still: it catches up after a gap, or no gateway has caught up with it."""
+        unserved_s = self.vigil.unserved_for_s(now_s)
+        if unserved_s is not None and unserved_s < GAP_PAUSE_S:
+            return True
         return bool(self.gaps) and any(now_s - gap.since_s < GAP_PAUSE_S for gap in self.gaps.values())
 
     def patience(self, default: Patience) -> Patience:

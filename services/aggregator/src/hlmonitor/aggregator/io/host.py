@@ -140,6 +140,11 @@ class PartitionHost:
             self.partition.watch(entries, self.shared.clock())
             self._kick.set()
 
+    def lost_gateway(self, address: Address) -> None:
+        """No gateway's stream brings the wallet's events any more."""
+        if self.partition:
+            self.partition.lost_gateway(address, self.shared.clock())
+
     def take(self, session: Session, event: events_pb2.Event) -> None:
         """Take an event in, or keep it until it may be."""
         self.intake.take(session, event)

@@ -141,7 +141,8 @@ class Intake:
             case events_pb2.CaughtUp() as caught_up:
                 partition.caught_up(caught_up)
             case events_pb2.Closed():
-                self.sessions.let_go(waiting.address, waiting.session)
+                if self.sessions.let_go(waiting.address, waiting.session):
+                    partition.lost_gateway(waiting.address, now)
             case events_pb2.Opened():
                 self.sessions.serves(waiting.address, waiting.session)
                 partition.opened(waiting.address)

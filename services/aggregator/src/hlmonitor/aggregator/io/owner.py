@@ -67,7 +67,9 @@ class Owner:
 
     def closed(self, session: Session) -> None:
         """A gateway's stream has ended."""
-        self.shared.sessions.closed(session)
+        for address in self.shared.sessions.closed(session):
+            if host := self.hosts.get(partition_of(address)):
+                host.lost_gateway(address)
         for host in self.hosts.values():
             host.intake.closed(session)
 

@@ -60,13 +60,15 @@ class Sessions:
             servers.remove(session)
         servers.append(session)
 
-    def let_go(self, address: Address, session: Session) -> None:
-        """The wallet's events do not come by this stream any more."""
+    def let_go(self, address: Address, session: Session) -> bool:
+        """The wallet's events do not come by this stream any more. True: it was the last one."""
         servers = self._serving.get(address, [])
-        if session in servers:
-            servers.remove(session)
+        if session not in servers:
+            return False
+        servers.remove(session)
         if not servers:
-            self._serving.pop(address, None)
+            del self._serving[address]
+        return not servers
 
     def prefer_another(self, address: Address, session: Session) -> bool:
         """This stream has a gap: ask another one that has the wallet, from now on. False: there is none."""
@@ -76,10 +78,9 @@ class Sessions:
             servers.insert(0, session)
         return bool(servers) and servers[-1] is not session
 
-    def closed(self, session: Session) -> None:
-        """The stream is gone."""
-        for address in list(self._serving):
-            self.let_go(address, session)
+    def closed(self, session: Session) -> list[Address]:
+        """The stream is gone; returns the wallets that no other one serves."""
+        return [address for address in list(self._serving) if self.let_go(address, session)]
 
     def source_of(self, address: Address) -> Source | None:
         """The gateway that serves a wallet; None when nobody does."""
