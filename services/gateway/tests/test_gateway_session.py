@@ -253,6 +253,18 @@ def test_an_answer_to_an_older_opening_does_not_hide_the_gap_that_was_told_since
     assert wallet.resume(watermark_ms=60, gap_ms=40) is None
 
 
+def test_a_second_answer_to_an_opening_has_only_the_ends_of_orders_asked_for_that_the_first_did_not_name() -> None:
+    wallet = Wallet()
+    wallet.open(fill(60))
+    wallet.resume(watermark_ms=50, oids=[7])
+    work = wallet.resume(watermark_ms=50, oids=[7, 8, -9])
+    assert isinstance(work, Catchup)
+    assert (work.oids, work.reads_rows, work.generation) == ((8,), False, None)
+    assert wallet.resume(watermark_ms=50, oids=[7, 8]) is None
+    assert wallet.resume(SLICES, watermark_ms=50) is not None
+    assert wallet.resume(SLICES, watermark_ms=50, oids=[8]) is None
+
+
 def test_an_attempt_that_never_opened_is_no_gap() -> None:
     wallet = Wallet()
     wallet.lose("cannot_open")

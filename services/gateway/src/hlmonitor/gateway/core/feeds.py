@@ -41,3 +41,5 @@ class FeedState:
     resumed: bool = False
     resumed_from_ms: int = 0
     """From where the answer to the opening had it taken up."""
+    resumed_oids: frozenset[int] = frozenset()
+    """The open orders that answers to the opening named, as of the last one."""

@@ -175,8 +175,9 @@ class Session:
         from_ms = min([resume.watermark_ms, *(gap.from_ms for gap in resume.gaps)])
         # What answers an older opening comes first, and does not know of gaps that were told since.
         if state.resumed and from_ms >= state.resumed_from_ms:
-            return None
+            return self._ends_of_others(resume, state)
         state.resumed, state.resumed_from_ms = True, from_ms
+        state.resumed_oids = frozenset(resume.open_oids)
         if state.covered_from_ms is not None and state.covered_from_ms <= from_ms and not resume.gaps:
             # It was forwarded already: what is not durable of it stands before this answer in the window.
             self.caught_up(resume.feed, from_ms, max(state.proven_ms, from_ms), now_ms)
@@ -193,6 +194,15 @@ class Session:
             self.caught_up(resume.feed, from_ms, through_ms, now_ms)
             return None
         return Catchup(resume.feed, from_ms, None, oids, not proven, through_ms, self.generation)
+
+    def _ends_of_others(self, resume: ingest_pb2.Resume, state: FeedState) -> Catchup | None:
+        """The ends of orders that the answer before did not name; the rows are being read already."""
+        oids = _order_ids(set(resume.open_oids) - state.resumed_oids) if resume.feed == pb.FEED_USER_FILLS else ()
+        state.resumed_oids = frozenset(resume.open_oids)
+        if not oids:
+            return None
+        from_ms = state.resumed_from_ms
+        return Catchup(resume.feed, from_ms, None, oids, reads_rows=False, through_ms=from_ms, generation=None)
 
     def gave_up(self, work: Catchup) -> None:
         """The work could not be done: the aggregator is asked again where to take the feed up, after a while."""
