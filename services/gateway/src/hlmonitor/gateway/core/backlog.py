@@ -34,10 +34,15 @@ class Lane:
         return self._works.popleft() if self._works else None
 
 
+def _kind(work: Catchup) -> tuple[int, bool, bool, bool]:
+    return work.feed, work.reads_rows, work.routine, work.singly
+
+
 def _merged(waiting: Catchup, work: Catchup) -> Catchup | None:
     """One work for both, if both were asked for and read the same feed to its end (or none at all)."""
-    alike = (waiting.feed, waiting.reads_rows, waiting.routine) == (work.feed, work.reads_rows, work.routine)
-    if not alike or not (waiting.generation is work.generation is None) or not (waiting.to_ms is work.to_ms is None):
+    if _kind(waiting) != _kind(work):
+        return None
+    if not (waiting.generation is work.generation is None) or not (waiting.to_ms is work.to_ms is None):
         return None
     oids = tuple(sorted({*waiting.oids, *work.oids}))
     return replace(waiting, from_ms=min(waiting.from_ms, work.from_ms), oids=oids)

@@ -25,6 +25,8 @@ class Catchup:
     """The opening that this belongs to: void when another one came. None: valid always."""
     routine: bool = False
     """Nothing is known to be missing, and nobody waits."""
+    singly: bool = False
+    """The venue's list does not show these orders any more: each is asked for by itself."""
 
 
 @dataclass(slots=True)

@@ -56,7 +56,8 @@ class Backlog:
     async def _perform(self, number: int, work: Catchup) -> None:
         reading = self._reading[number] = Reading(self.session, work, self.priority)
         try:
-            await self.reader.perform(reading)
+            if left := await self.reader.perform(reading):
+                self.request(left)
         except Exception:
             # As with the stream: one wallet's trouble stays its own, and the aggregator is asked again.
             self.reader.log.exception("catch_up_failed", address=self.session.address)

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from hlmonitor.gateway.core.backfill import Pager
@@ -32,8 +32,12 @@ _MS = 1000
 _ROOM = 0.5
 # From here on one list of the account's orders costs less weight than single questions.
 _ASK_SINGLY_UP_TO = 20
+# Timers wait for a catch-up, for a minute at most: the budget allows about as many questions in it.
+_ASK_SINGLY_AT_ONCE = 500
+# Later so many are one work: what else somebody waits for goes between two of them.
+_SLICE = 100
 # The venue keeps about 2000 orders of an account; the newest are the ones that it still knows.
-_ASK_SINGLY_AT_MOST = 500
+_KEPT_ORDERS = 2_000
 _UNKNOWN_IN_A_ROW = 5
 _TELL_EVERY_PAGES = 5
 _GONE = "older_than_the_venue_keeps"
@@ -91,24 +95,26 @@ class CatchupReader:
     rest_lag_ms: int
     horizon_rows: int
 
-    async def perform(self, reading: Reading) -> None:
-        """Do it, trying again while the venue does not answer, until it is done, void or given up."""
+    async def perform(self, reading: Reading) -> Catchup | None:
+        """Do it, trying again while the venue does not answer, until it is done, void or given up.
+
+        Returns the work that is left: orders whose ends are still to be asked for.
+        """
         session, work = reading.session, reading.work
         backoff = Backoff()
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                await self._read(reading)
+                return await self._read(reading)
             except VenueError as error:
                 self.log.warning("catch_up_failed", address=session.address, attempt=attempt, error=str(error))
-            else:
-                return
             if session.is_void(work):
-                return
+                return None
             await asyncio.sleep(backoff.next_delay(random.random()))  # noqa: S311 jitter
         session.gave_up(work)
         self.log.error("catch_up_given_up", address=session.address, feed=pb.Feed.Name(work.feed))
+        return None
 
-    async def _read(self, reading: Reading) -> None:
+    async def _read(self, reading: Reading) -> Catchup | None:
         session, work = reading.session, reading.work
         known_ms = session.venue_ms - self.rest_lag_ms
         pager = Pager[_Row](work.from_ms, work.to_ms, lambda row: row.fill.time)
@@ -117,19 +123,23 @@ class CatchupReader:
         while work.reads_rows and (start_ms := pager.next_start_ms) is not None:
             for row in pager.page(await self._page(reading, start_ms)):
                 if not await self._forward(session, work, row):
-                    return
+                    return None
                 last_ms = max(last_ms, row.fill.time)
                 if work.generation is not None and work.feed == pb.FEED_USER_FILLS and row.fill.oid > 0:
                     oids.add(row.fill.oid)
             self._note_page(reading, pager, last_ms)
+        left: list[int] = []
         if work.feed == pb.FEED_USER_FILLS:
-            await self._ends(reading, oids, known_ms)
+            left = await self._ends(reading, oids, known_ms)
         elif work.reads_rows:
             await self._twap_ends(reading)
         if session.is_void(work):
-            return
+            return None
         self._finish(session, work, pager, max(last_ms, known_ms) if work.reads_rows else work.through_ms)
         self.added()
+        if not left:
+            return None
+        return replace(work, to_ms=None, oids=tuple(left), reads_rows=False, generation=None, singly=True)
 
     def _note_page(self, reading: Reading, pager: Pager[_Row], at_ms: int) -> None:
         progress = reading.progress
@@ -168,11 +178,14 @@ class CatchupReader:
             self.added()
             await self.room.wait(_ROOM_POLL_S)
 
-    async def _ends(self, reading: Reading, oids: set[int], known_ms: int) -> None:
-        """Forward the statuses of orders, and with a list of all of them those that nobody may have heard of."""
+    async def _ends(self, reading: Reading, oids: set[int], known_ms: int) -> list[int]:
+        """Forward the statuses of orders, and with a list of all of them those that nobody may have heard of.
+
+        Returns the orders that are still to be asked for.
+        """
         session, work = reading.session, reading.work
         rest = set(oids)
-        if work.routine or len(oids) > _ASK_SINGLY_UP_TO:
+        if not work.singly and (work.routine or len(oids) > _ASK_SINGLY_UP_TO):
             since_ms = session.ends_heard_through_ms(work.from_ms)
             rows = await self._ask(reading, "historicalOrders", self.client.historical_orders(session.address))
             listed = [row for row in rows if row.order.oid in oids or row.status_timestamp >= since_ms]
@@ -181,12 +194,15 @@ class CatchupReader:
             # The list has a row for each status, so it may end before the orders do that the venue still knows.
             rest -= {row.order.oid for row in listed}
         unknown = 0
-        for oid in sorted(rest, reverse=True)[:_ASK_SINGLY_AT_MOST]:
+        newest_first = sorted(rest, reverse=True)[:_KEPT_ORDERS]
+        slice_ = _SLICE if work.generation is None else _ASK_SINGLY_AT_ONCE
+        for oid in newest_first[:slice_]:
             found = await self._ask(reading, "orderStatus", self._status_of(session, oid))
             await self._forward_statuses(session, work, found)
             unknown = 0 if found else unknown + 1
             if unknown >= _UNKNOWN_IN_A_ROW or session.is_void(work):
-                return
+                return []
+        return newest_first[slice_:]
 
     async def _status_of(self, session: Session, oid: int) -> list[wire.OrderUpdate]:
         found = await self.client.order_status(session.address, oid)
