@@ -88,6 +88,11 @@ def test_everything_is_subscribed_for_one_user() -> None:
     assert len(subscriptions_of(ADDRESS)) == 7
 
 
+def test_ends_of_orders_are_listened_to_before_fills_or_one_between_the_two_would_go_unheard() -> None:
+    kinds = [subscription.type for subscription in subscriptions_of(ADDRESS)]
+    assert kinds.index("orderUpdates") < min(kinds.index("userFills"), kinds.index("userTwapSliceFills"))
+
+
 def test_opened_is_told_after_all_acknowledgements_and_first_snapshots() -> None:
     wallet = Wallet()
     wallet.sees(fills(fill(10), snapshot=True))

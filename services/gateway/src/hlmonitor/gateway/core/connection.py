@@ -10,8 +10,10 @@ from hlmonitor.venue.core.subscriptions import Subscription
 Row: TypeAlias = tuple[int, int]
 """Time and order id of a fill."""
 
+# `orderUpdates` has no snapshot, so it comes first: the end of an order whose fill comes live then comes live too, and
+# orders whose fills are in a snapshot are asked after.
 SUBSCRIPTION_TYPES = (
-    "userFills", "userTwapSliceFills", "userTwapHistory", "orderUpdates", "allDexsClearinghouseState", "spotState",
+    "orderUpdates", "userFills", "userTwapSliceFills", "userTwapHistory", "allDexsClearinghouseState", "spotState",
     "webData3",
 )  # fmt: skip
 
