@@ -1,16 +1,19 @@
 """The command line as users run it, against a real NATS, a real database and the simulator."""
 
 import asyncio
+import itertools
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 import nats
 import pytest
+import structlog
 from nats.aio.client import Client
 from sqlalchemy import text
 
@@ -22,8 +25,7 @@ from hlmonitor.local.processes import LocalProcess
 from hlmonitor.local.services import ServiceProcess
 from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.runtime.core.membership import Member
-from hlmonitor.runtime.kv import open_bucket
-from hlmonitor.runtime.membership import BUCKET
+from hlmonitor.runtime.membership import join
 from hlmonitor.runtime.watchlist import WatchList
 from hlmonitor.storage import Database
 from hlmonitor.storage.dao.progress import GapValues
@@ -375,7 +377,7 @@ async def test_tail_shows_new_signals_at_once_and_ends_with_ctrl_c(server: NatsS
     process.spawn([sys.executable, "-m", "hlmonitor.cli", "signals", "tail", "--json"], environment)
     try:
         # What is published before it listens is not shown, so one is sent until one shows.
-        numbers = iter(range(2, 1000))
+        numbers = itertools.count(2)
 
         def shown() -> bool:
             return b'"number"' in process.log_file.read_bytes()
@@ -398,13 +400,13 @@ async def test_doctor_is_content_when_everything_is_well(server: NatsServer, hlm
         await simulator.ready()
         await asyncio.to_thread(publish, server, (1, ANNA))
         await asyncio.to_thread(hlmon, "watch", "add", ANNA)
-        await asyncio.to_thread(with_nats, server, _heartbeats)
-        done = await asyncio.to_thread(
-            hlmon,
-            "doctor",
-            HLMON_VENUE_REST_URL=f"http://127.0.0.1:{port}",
-            HLMON_VENUE_WS_URL=f"ws://127.0.0.1:{port}/ws",
-        )
+        async with _members(server):
+            done = await asyncio.to_thread(
+                hlmon,
+                "doctor",
+                HLMON_VENUE_REST_URL=f"http://127.0.0.1:{port}",
+                HLMON_VENUE_WS_URL=f"ws://127.0.0.1:{port}/ws",
+            )
         assert "PROBLEM" not in done.stdout
         assert done.returncode == 0
         assert [line.split(":")[0].removeprefix("ok").strip() for line in done.stdout.splitlines()] == [
@@ -421,12 +423,17 @@ async def test_doctor_is_content_when_everything_is_well(server: NatsServer, hlm
         simulator.kill()
 
 
-async def _heartbeats(client: Client) -> None:
-    bucket = await open_bucket(client, BUCKET)
-    for kind in ("aggregator", "gateway"):
-        member = Member(kind=kind, name="one")
-        # Long enough for the doctor to come: a key's own time to live is longer than the bucket's.
-        await bucket.create(member.key, msgspec.json.encode(member), msg_ttl=30)
+@asynccontextmanager
+async def _members(server: NatsServer) -> AsyncIterator[None]:
+    client = await nats.connect(server.url)
+    try:
+        async with AsyncExitStack() as stack:
+            for kind in ("aggregator", "gateway"):
+                member = Member(kind=kind, name="one")
+                await stack.enter_async_context(join(client, member, log=structlog.stdlib.get_logger()))
+            yield
+    finally:
+        await client.close()
 
 
 def test_doctor_says_of_each_problem_what_to_do(hlmon: Hlmon, url: str) -> None:
