@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.util import await_only
 
 from hlmonitor.storage.errors import StorageError
 
@@ -23,6 +25,7 @@ WHERE datname = current_database() AND usename = current_user AND application_na
 AND state = 'active' AND wait_event = 'ClientRead'
 AND state_change < clock_timestamp() - make_interval(secs => :after_s)
 """)
+_WAL_RETRY_S = 0.05
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "mysql": "mysql+asyncmy"}
 _SAME = {"postgres": "postgresql", "mariadb": "mysql"}
 
@@ -168,18 +171,28 @@ def _sqlite(url: URL, timeouts: Timeouts, pool_size: int) -> AsyncEngine:
         # The driver would begin transactions by its own rules, deferred and not around every statement.
         connection.isolation_level = None
         cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={int(timeouts.sqlite_busy_s * 1000)}")
+        _write_ahead(cursor, timeouts.sqlite_busy_s)
         # FULL: a commit survives a power cut, not only the end of the process.
-        for pragma in (
-            f"busy_timeout={int(timeouts.sqlite_busy_s * 1000)}",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "temp_store=MEMORY",
-            "cache_size=-16000",
-        ):
+        for pragma in ("synchronous=FULL", "temp_store=MEMORY", "cache_size=-16000"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
     return engine
+
+
+def _write_ahead(cursor: Any, busy_s: float) -> None:  # noqa: ANN401 the driver's cursor
+    # The busy timeout does not hold for this one: a process that opens a new file beside another is refused at once.
+    deadline_s = time.monotonic() + busy_s
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() >= deadline_s:
+                raise
+            await_only(asyncio.sleep(_WAL_RETRY_S))
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:
