@@ -137,9 +137,10 @@ class Findings:
 
     def _check_gaps(self) -> None:
         for gap in self.world.sql.rows("SELECT address, feed, from_ms, reason, state FROM hl_gap"):
-            *_, state = gap
+            *_, reason, state = gap
             self._expect(state in {"covered", "unprovable"}, f"a gap is left: {gap}")
-            if self.world.conditions.kept_rows >= 1_000:
+            # A status whose fills nobody can fetch in time is noted as a gap, even if they come in the end.
+            if self.world.conditions.kept_rows >= 1_000 and not reason.startswith("no fill of order"):
                 self._expect(state != "unprovable", f"a gap is unprovable though the venue has everything: {gap}")
 
     def _expect(self, condition: bool, problem: str) -> None:  # noqa: FBT001 as an assert

@@ -53,7 +53,7 @@ async def proxied(
     echo, port = Echo(), free_port()
     server = await asyncio.start_server(echo.serve, "127.0.0.1", port)
     try:
-        async with TcpProxy("test", port, keep_client_address, given_up_s) as proxy:
+        async with TcpProxy("test", port, keep_client_address, given_up_s=given_up_s) as proxy:
             yield proxy, echo
     finally:
         server.close()

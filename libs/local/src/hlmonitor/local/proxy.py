@@ -66,8 +66,8 @@ class TcpProxy:
     target_port: int
     keep_client_address: bool = False
     """Reach the target from the client's own loopback address: it may count its clients by that."""
-    given_up_s: float = GIVEN_UP_S
     port: int = field(default_factory=free_port)
+    given_up_s: float = GIVEN_UP_S
     _lines: set[_Line] = field(default_factory=set, init=False)
     _passing: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _fault: Fault | None = field(default=None, init=False)
