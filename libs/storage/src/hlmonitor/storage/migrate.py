@@ -81,7 +81,7 @@ def _config() -> Config:
 async def _one_at_a_time(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     match engine.dialect.name:
         case "sqlite":
-            # The transaction itself is the lock: it begins immediate, and now, or each revision would be one of its own.
+            # The transaction is the lock. It begins now, immediate, or each revision would be one of its own.
             async with engine.connect() as connection:
                 await connection.begin()
                 yield connection
