@@ -1,14 +1,11 @@
 """`python -m chaos`: exit status 0 when the verdict is good, 1 when it is not or the run did not come to one."""
 
 import asyncio
-import shutil
-import sys
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
+from judged import Judgement, end_with_verdict, say
 
 from chaos.run import DATABASES, Options, run
 
@@ -22,32 +19,13 @@ def main(
     """Break everything, and say what came of it."""
     if database not in DATABASES:
         raise typer.BadParameter(f"known are {', '.join(DATABASES)}", param_hint="database")
-    directory = Path(tempfile.mkdtemp(prefix="hlmonitor-chaos-"))
-    # The database servers run as users of their own, below it.
-    directory.chmod(0o755)
-    options = Options(seed, duration, database, directory, frozenset(filter(None, only.split(","))))
-    good = False
-    try:
-        good = _is_good(options)
-    finally:
-        if good:
-            shutil.rmtree(directory, ignore_errors=True)
-        else:
-            _say(f"logs and data are kept in {directory}")
-    sys.exit(0 if good else 1)
 
+    def judge(directory: Path) -> Judgement:
+        options = Options(seed, duration, database, directory, frozenset(filter(None, only.split(","))))
+        verdict = asyncio.run(run(options, say))
+        return Judgement(verdict, verdict.complaints(duration), verdict.remarks())
 
-def _is_good(options: Options) -> bool:
-    verdict = asyncio.run(run(options, _say))
-    complaints = verdict.complaints(options.duration_s)
-    for sentence in complaints + verdict.remarks():
-        _say(sentence)
-    _say(msgspec.json.encode(verdict).decode())
-    return not complaints
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201
+    end_with_verdict("chaos", judge)
 
 
 if __name__ == "__main__":
