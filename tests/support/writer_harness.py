@@ -32,7 +32,11 @@ class Writer:
     database: Database
     stub: "storage_pb2_grpc.StorageAsyncStub"
     metrics: Metrics
-    committer: Committer
+    service: StorageService
+
+    @property
+    def committer(self) -> Committer:
+        return self.service.committer
 
     async def acquire(self, partition: int) -> int:
         return (await self.stub.AcquireEpoch(storage_pb2.AcquireEpochRequest(partition=partition, owner="test"))).epoch
@@ -40,8 +44,12 @@ class Writer:
     async def commit(self, *batches: storage_pb2.CommitBatch) -> list[storage_pb2.CommitReply]:
         """Send all, then return the replies in the order of the batches."""
         call = self.stub.Commit(iter(batches))
-        async with asyncio.timeout(REPLY_TIMEOUT_S):
-            replies = {reply_key(reply): reply async for reply in call}
+        try:
+            async with asyncio.timeout(REPLY_TIMEOUT_S):
+                replies = {reply_key(reply): reply async for reply in call}
+        finally:
+            # Whoever is cancelled before the call has begun leaves it to the garbage collector otherwise.
+            call.cancel()
         return [replies[batch.partition, batch.epoch, batch.number] for batch in batches]
 
     async def load(self, partition: int, epoch: int) -> list[storage_pb2.LoadPartitionResponse]:
@@ -91,7 +99,7 @@ async def running_writer(database_url: str, **changes: object) -> AsyncIterator[
         await server.start()
         committing = tasks.create_task(committer.run())
         async with open_channel(f"127.0.0.1:{port}") as channel:
-            yield Writer(database, storage_pb2_grpc.StorageStub(channel), metrics, committer)
+            yield Writer(database, storage_pb2_grpc.StorageStub(channel), metrics, storage)
         stopping.set()
         committer.stop()
         await committing

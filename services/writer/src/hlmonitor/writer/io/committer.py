@@ -40,10 +40,14 @@ class Committer:
     _stopped: bool = False
 
     async def admit(self) -> None:
-        """Wait until there is room for one more batch."""
+        """Wait until there is room for one more batch; who was admitted has to leave."""
         if self.room.locked():
             self.metrics.message_queue_full_total.inc()
         await self.room.acquire()
+
+    def leave(self) -> None:
+        """An admitted batch was answered, or nobody waits for its reply any more."""
+        self.room.release()
 
     async def commit(self, batch: storage_pb2.CommitBatch) -> Reply:
         """The reply to an admitted batch, once its transaction is committed.
@@ -63,8 +67,6 @@ class Committer:
             # Whose stream has ended sends the batch again: it may not wait here as often as it is sent.
             self.planner.discard(waiting)
             raise
-        finally:
-            self.room.release()
 
     async def run(self) -> None:
         """Commit group after group until `stop`; the group in flight is finished."""

@@ -126,7 +126,9 @@ class StorageService(storage_pb2_grpc.StorageServicer):
                             await context.write(_invalid(batch, *problem))
                         continue
                     await self.committer.admit()
-                    tasks.create_task(self._answer(batch, context, writing))
+                    answering = tasks.create_task(self._answer(batch, context, writing))
+                    # Not in the task itself: one that is cancelled before its first step runs nothing.
+                    answering.add_done_callback(lambda _: self.committer.leave())
         except* StoppingError:
             stopping = True
         # Until Python 3.11.3, what except* raises comes out in a group again, which gRPC would take for a crash.
