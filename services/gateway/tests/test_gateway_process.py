@@ -142,6 +142,22 @@ async def test_a_refused_partition_is_sent_again_in_order(world: World) -> None:
             assert seqs == list(range(1, len(seqs) + 1))
 
 
+async def test_a_wallet_of_a_partition_that_its_owner_loads_anew_is_introduced_once_more(world: World) -> None:
+    async with world.simulator(whales=2, rate=20) as _, world.gateway() as gateway:
+        whale = (await world.get("/control/wallets"))[0]["address"]
+        await world.watch([whale])
+        await live(gateway, 1)
+        assert world.recorder.opened == [whale]
+        world.recorder.refused.add(partition_of(Address(whale)))
+        async with asyncio.timeout(20):
+            while (await gateway.status())["window"]["events"] < 3:
+                await asyncio.sleep(0.1)
+        world.recorder.refused.clear()
+        await world.until(lambda: len(world.recorder.opened) > 1)
+        await live(gateway, 1)
+        assert world.recorder.opened == [whale, whale]
+
+
 async def test_a_requested_backfill_brings_rows_and_statuses_and_says_what_it_covers(world: World) -> None:
     async with world.simulator(whales=2, rate=20) as _, world.gateway() as gateway:
         whale = (await world.get("/control/wallets"))[0]["address"]

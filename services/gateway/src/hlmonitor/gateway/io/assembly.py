@@ -55,7 +55,7 @@ def make_supervisor(
         on_resume=supervisor.resume,
         on_backfill=supervisor.backfill,
         on_acknowledged=room.notify,
-        on_connected=supervisor.stream_opened,
+        introduce=supervisor.introduce,
     )
     status = Status(supervisor)
     status.add_status()

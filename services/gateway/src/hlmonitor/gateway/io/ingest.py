@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import grpc
@@ -39,8 +39,8 @@ class Delivery:
     on_resume: Callable[[ingest_pb2.Resume], None]
     on_backfill: Callable[[ingest_pb2.Backfill], None]
     on_acknowledged: Callable[[], None]
-    on_connected: Callable[[str], None]
-    """A stream to this aggregator was opened; what was not acknowledged is to be sent again."""
+    introduce: Callable[[Iterable[int]], None]
+    """An aggregator takes these partitions in anew, and does not know whom we serve."""
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ class AggregatorLink:
             self._rewind()
             self.connected = True
             self.delivery.log.info("aggregator_connected", aggregator=self.member.name, address=self.member.address)
-            self.delivery.on_connected(self.member.name)
+            self.delivery.introduce(self.delivery.routes.owned(self.member.name))
             try:
                 await self._converse(call)
             finally:
@@ -196,7 +196,11 @@ class AggregatorLink:
             self.delivery.on_acknowledged()
 
     def _refused(self, partition: int) -> None:
+        # While it stays refused, whom we serve waits in the window.
+        is_news = partition not in self._muted
         self._muted[partition] = None
         if self.delivery.routes.is_owner(self.member.name, partition):
             self.delivery.window.rewind(partition)
             self.delivery.routes.refused(partition, time.monotonic())
+            if is_news:
+                self.delivery.introduce([partition])

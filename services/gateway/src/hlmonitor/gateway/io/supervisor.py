@@ -126,12 +126,16 @@ class Supervisor:
             if name not in self.links:
                 link = AggregatorLink(member, self.delivery)
                 self.links[name] = Linked(link, self.tasks.create_task(link.run(), name=f"aggregator {name}"))
-        self._introduce(moved)
-        self.added()
+        self.introduce(moved)
 
-    def stream_opened(self, aggregator: str) -> None:
-        """An aggregator, perhaps a new process under its name, takes events: it must know whom we serve."""
-        self._introduce(self.routes.owned(aggregator))
+    def introduce(self, partitions: Iterable[int]) -> None:
+        """Tell whoever takes the partitions' events now which wallets of them we serve."""
+        numbers = set(partitions)
+        for address, running in self.wallets.running.items():
+            # Whoever gives a wallet away must not become the one whom the aggregator asks for its rows.
+            if partition_of(address) in numbers and not running.leaves:
+                running.wallet.session.reopen(time.monotonic(), wall_ms())
+        self.added()
 
     def added(self) -> None:
         """There may be events to send."""
@@ -196,13 +200,6 @@ class Supervisor:
         """End the streams to the aggregators."""
         for linked in self.links.values():
             linked.task.cancel()
-
-    def _introduce(self, partitions: Iterable[int]) -> None:
-        numbers = set(partitions)
-        for address, running in self.wallets.running.items():
-            # Whoever gives a wallet away must not become the one whom the aggregator asks for its rows.
-            if partition_of(address) in numbers and not running.leaves:
-                running.wallet.session.reopen(time.monotonic(), wall_ms())
 
     def _reconcile(self) -> None:
         if self._gateways is None:
