@@ -137,10 +137,9 @@ class Findings:
 
     def _check_gaps(self) -> None:
         for gap in self.world.sql.rows("SELECT address, feed, from_ms, reason, state FROM hl_gap"):
-            *_, reason, state = gap
+            *_, state = gap
             self._expect(state in {"covered", "unprovable"}, f"a gap is left: {gap}")
-            # A status whose fills nobody can fetch in time is noted as a gap, even if they come in the end.
-            if self.world.conditions.kept_rows >= 1_000 and not reason.startswith("no fill of order"):
+            if self.world.conditions.kept_rows >= 1_000:
                 self._expect(state != "unprovable", f"a gap is unprovable though the venue has everything: {gap}")
 
     def _expect(self, condition: bool, problem: str) -> None:  # noqa: FBT001 as an assert

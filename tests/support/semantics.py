@@ -176,6 +176,16 @@ class RecordsGap:
 
 
 @dataclass(frozen=True)
+class OpensGap:
+    """A stretch that nobody has read again yet is recorded."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"a gap is open until the feed is read again: {self.reason}"
+
+
+@dataclass(frozen=True)
 class RecordsLate:
     """Fills that came too late are recorded, with their bounds in ms after the first moment."""
 
@@ -187,7 +197,7 @@ class RecordsLate:
 
 
 Input = Trade | Ended | Wait | Account | Positions | Gap | Covered | Removed | Returned
-Output = Signal | AsksAgain | RecordsGap | RecordsLate
+Output = Signal | AsksAgain | OpensGap | RecordsGap | RecordsLate
 
 
 @dataclass(frozen=True, kw_only=True)

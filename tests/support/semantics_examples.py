@@ -9,6 +9,7 @@ from semantics import (
     Ended,
     Example,
     Gap,
+    OpensGap,
     Positions,
     RecordsGap,
     RecordsLate,
@@ -377,8 +378,12 @@ MISSING = Rule(
             ),
         ),
         Example(
-            title="None ever comes",
-            story=(FILLED, Wait(1.5), AsksAgain(), Wait(9), RecordsGap("no fill of order 1 was seen")),
+            title="None comes in time",
+            story=(FILLED, Wait(1.5), AsksAgain(), Wait(9), OpensGap("no fill of order 1 was seen"), Covered()),
+        ),
+        Example(
+            title="None is there when they are read again",
+            story=(FILLED, Wait(1.5), AsksAgain(), Covered(), Wait(9), RecordsGap("no fill of order 1 was seen")),
         ),
         Example(
             title="A stop of a whole position, which shows no size, is cancelled without a fill",

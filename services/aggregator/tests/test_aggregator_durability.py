@@ -244,7 +244,23 @@ def test_an_end_without_its_fills_waits_for_a_gateway_no_longer_than_a_minute() 
     heir.partition.lost_gateway(WHALE, heir.now)
     heir.wait(31)
     heir.commit()
-    assert [gap.state for batch in heir.batches for gap in batch.gaps] == ["unprovable"]
+    assert [gap.state for batch in heir.batches for gap in batch.gaps] == ["open"]
+    heir.fill()
+    heir.cover(through_ms=START_MS + 1)
+    (signal,) = heir.signals()
+    assert (signal["complete"], signal["trigger"]) == (True, "status")
+    assert [gap.state for batch in heir.batches for gap in batch.gaps] == ["open", "covered"]
+
+
+def test_an_end_without_its_fills_cannot_be_proven_once_they_were_read_without_them() -> None:
+    desk = Desk()
+    desk.caught_up()
+    desk.status()
+    desk.cover(through_ms=START_MS + 1)
+    desk.wait(11)
+    desk.commit()
+    (gap,) = (gap for batch in desk.batches for gap in batch.gaps)
+    assert (gap.state, gap.from_ms, gap.to_ms) == ("unprovable", START_MS, START_MS)
 
 
 def test_fills_that_nobody_waits_for_longer_do_not_wait_for_a_gateway() -> None:

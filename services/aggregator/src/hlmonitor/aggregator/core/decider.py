@@ -4,6 +4,7 @@ import heapq
 from dataclasses import dataclass, field
 
 from hlmonitor.aggregator.core.batch import Outbox
+from hlmonitor.aggregator.core.coverage import Coverage, fill_feed
 from hlmonitor.aggregator.core.memory import Memory
 from hlmonitor.aggregator.core.metadata import Markets
 from hlmonitor.aggregator.core.now import Now
@@ -18,7 +19,6 @@ from hlmonitor.aggregator.core.wallet import Wallet
 from hlmonitor.domain.decimals import ZERO
 from hlmonitor.domain.orders import OrderId
 from hlmonitor.domain.sizes import SizeBounds
-from hlmonitor.v1 import events_pb2, storage_pb2
 
 UNCOMMITTED_S = 10.0
 """An order that may rest but is not committed is looked at again so late: while SQL is away there may be many."""
@@ -29,6 +29,7 @@ class Decider:
     """Judges the orders of one partition."""
 
     outbox: Outbox
+    coverage: Coverage
     memory: Memory
     markets: Markets
     patience: Patience
@@ -54,7 +55,7 @@ class Decider:
         if verdict.trigger is not None:
             self._emit(wallet, order, verdict.trigger, now, complete=verdict.complete)
         if verdict.closes:
-            self._close(wallet, order, verdict.trigger)
+            self._close(wallet, order, verdict.trigger, now)
         elif verdict.rests:
             self._rest(wallet, order, now)
         elif verdict.look_again_s is not None:
@@ -71,7 +72,7 @@ class Decider:
     def flush(self, wallet: Wallet, order: OrderState, now: Now) -> None:
         """Send what is unemitted as a partial and close the order: its wallet is not watched any more."""
         self._emit(wallet, order, Trigger.REMOVAL, now, complete=False)
-        self._close(wallet, order, Trigger.REMOVAL)
+        self._close(wallet, order, Trigger.REMOVAL, now)
 
     def _emit(self, wallet: Wallet, order: OrderState, trigger: Trigger, now: Now, *, complete: bool) -> None:
         for leg in order.pending_legs:
@@ -85,9 +86,9 @@ class Decider:
             unit.emitted_legs.add(leg)
             self.tally.triggers[trigger.value] += 1
 
-    def _close(self, wallet: Wallet, order: OrderState, trigger: Trigger | None) -> None:
+    def _close(self, wallet: Wallet, order: OrderState, trigger: Trigger | None, now: Now) -> None:
         if trigger is Trigger.GRACE and order.filled == ZERO and order.status and order.status.tells_of_fills:
-            self.outbox.gap(_unseen(order))
+            self.coverage.unseen(wallet, order, now)
         self.outbox.finish(order, self.markets.symbol_of(order.ref.coin))
         wallet.orders.pop(order.id, None)
         wallet.episodes.tell(order.id)
@@ -108,15 +109,9 @@ class Decider:
         order.backfill_asked = True
         first_ms = min((held.fill.time_ms for held in order.fills.values()), default=0)
         status_ms = order.status.time_ms if order.status else 0
-        is_twap = order.ref.twap_id is not None
-        self.requests.append(
-            BackfillRequest(
-                order.ref.address,
-                events_pb2.FEED_USER_TWAP_SLICE_FILLS if is_twap else events_pb2.FEED_USER_FILLS,
-                order.order_time_ms or first_ms or status_ms,
-                () if is_twap else (order.ref.oid,),
-            )
-        )
+        oids = (order.ref.oid,) if order.ref.twap_id is None else ()
+        from_ms = order.order_time_ms or first_ms or status_ms
+        self.requests.append(BackfillRequest(order.ref.address, fill_feed(order.ref), from_ms, oids))
 
     def _schedule(self, order: OrderState, due_s: float) -> None:
         if order.scheduled_s is not None and order.scheduled_s <= due_s:
@@ -124,16 +119,3 @@ class Decider:
         order.scheduled_s = due_s
         self._planned += 1
         heapq.heappush(self._due, (due_s, self._planned, order.id, order.ref.address))
-
-
-def _unseen(order: OrderState) -> storage_pb2.GapRow:
-    """The record that a status spoke of fills that never came."""
-    time_ms = order.status.time_ms if order.status else 0
-    return storage_pb2.GapRow(
-        address=order.ref.address,
-        feed=events_pb2.FEED_USER_FILLS,
-        from_ms=order.order_time_ms or time_ms,
-        to_ms=time_ms,
-        reason=f"no fill of order {order.ref.oid} was seen",
-        state="unprovable",
-    )

@@ -68,9 +68,9 @@ class Partition:
 
     def __post_init__(self) -> None:
         """Give the parts the same memory and outbox."""
-        self.decider = Decider(self.outbox, self.memory, self.markets, self.patience, self.sizes)
-        self.recall = Recall(self.memory, self.outbox, self.decider.resting)
         self.coverage = Coverage(self.outbox)
+        self.decider = Decider(self.outbox, self.coverage, self.memory, self.markets, self.patience, self.sizes)
+        self.recall = Recall(self.memory, self.outbox, self.decider.resting)
         self.doubts = Doubts(self.decider, self.coverage, self.routine_s)
 
     def wallet(self, address: Address) -> Wallet:
