@@ -1,6 +1,11 @@
-"""One run: how much is sustained, ten times that for a while, calm, and the verdict."""
+"""One run: how much is sustained, ten times that for a while, calm, and the verdict.
+
+What sends the load has a processor of its own, and the system has the others: it must not send less because the system
+has more to do.
+"""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -74,7 +79,14 @@ async def run(options: Options, say: Callable[[str], None]) -> Verdict:
         LocalError: something did not start.
         ServerError: the database did not.
     """
+    system, load = _processors()
+    # What is started inherits it.
+    os.sched_setaffinity(0, system)
     async with _world(options) as world:
+        simulator = world.stack.services["simulator"].pid
+        assert simulator
+        _move(os.getpid(), load)
+        _move(simulator, load)
         await world.watch_whales()
         sustained = await sustained_rate(world, say)
         say(f"{sustained} fills/s are sustained; {TIMES * sustained} follow for {options.duration_s:.0f} s")
@@ -108,6 +120,18 @@ async def run(options: Options, say: Callable[[str], None]) -> Verdict:
             wrong=len(account.wrong),
             memory_mb=footprints,
         )
+
+
+def _processors() -> tuple[set[int], set[int]]:
+    """Those of the system, and the one of the load."""
+    available = sorted(os.sched_getaffinity(0))
+    assert len(available) > 1, "the load needs a processor of its own: run it where there are two"
+    return set(available[:-1]), set(available[-1:])
+
+
+def _move(pid: int, processors: set[int]) -> None:
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(task.name), processors)
 
 
 async def _flood(world: World, rate: int, duration_s: float, say: Callable[[str], None]) -> dict[str, Footprint]:

@@ -79,7 +79,7 @@ class Teller:
             case Covered():
                 feed = events_pb2.FEED_TRADES if given.trades else FEED
                 covered = events_pb2.CaughtUp(address=WHALE, feed=feed, from_ms=0, through_ms=START_MS + 1)
-                self.desk.partition.caught_up(covered)
+                self.desk.partition.caught_up(covered, self.desk.now)
             case Removed():
                 self.desk.watch(removed_at_ms=int(self.desk.now_s * 1000))
             case Returned():

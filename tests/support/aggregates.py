@@ -172,7 +172,7 @@ class Desk:
         """Everything of both feeds was told."""
         for feed in FILL_FEEDS:
             told = events_pb2.CaughtUp(address=WHALE, feed=feed, from_ms=from_ms, through_ms=through_ms)
-            self.partition.caught_up(told)
+            self.partition.caught_up(told, self.now)
 
     def commit(self) -> None:
         """Commit everything that was gathered."""

@@ -97,7 +97,7 @@ def test_break_is_recorded_and_read_again_over_both_feeds() -> None:
     desk.fill(oid=9, tid=9, sz="2", start_position="1", time_ms=START_MS + 5)
     for feed in (events_pb2.FEED_USER_FILLS, events_pb2.FEED_USER_TWAP_SLICE_FILLS):
         covered = events_pb2.CaughtUp(address=WHALE, feed=feed, from_ms=START_MS, through_ms=START_MS + 10)
-        desk.partition.caught_up(covered)
+        desk.partition.caught_up(covered, desk.now)
     desk.wait(3)
     assert desk.partition.take_requests() == []
     assert not desk.partition.wallets[WHALE].gaps

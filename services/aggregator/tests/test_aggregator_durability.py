@@ -282,15 +282,45 @@ def test_new_owner_of_a_partial_sends_just_the_remainder() -> None:
     assert (signal["size"], signal["number"], signal["complete"]) == ("0.6", 2, True)
 
 
+def _cover(desk: Desk, feed: events_pb2.Feed.ValueType, from_ms: int, through_ms: int) -> None:
+    told = events_pb2.CaughtUp(address=WHALE, feed=feed, from_ms=from_ms, through_ms=through_ms)
+    desk.partition.caught_up(told, desk.now)
+
+
+def test_orders_whose_timers_a_pause_held_up_are_told_as_soon_as_it_ends_and_no_sooner() -> None:
+    desk = Desk(order_timeout_s=5)
+    feed = events_pb2.FEED_USER_FILLS
+    desk.fill(oid=1, tid=1, sz="0.4")
+    desk.fill(oid=2, tid=2, sz="0.4", start_position="0.4")
+    desk.partition.gap(events_pb2.Gap(address=WHALE, feed=feed, from_ms=START_MS, reason="reconnect"), desk.now)
+    desk.wait(30)
+    assert desk.signals() == []
+    _cover(desk, feed, START_MS, START_MS + 90)
+    desk.partition.tick(desk.now)
+    assert [signal["trigger"] for signal in desk.signals()] == ["timeout", "timeout"]
+
+
+def test_orders_that_are_due_at_once_are_told_batch_by_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hlmonitor.aggregator.core.batch.MOST_ORDERS", 2)
+    desk = Desk(order_timeout_s=5)
+    for oid in range(1, 6):
+        desk.fill(oid=oid, tid=oid, sz="0.4")
+    desk.commit()
+    desk.now_s += 6
+    told: list[int] = []
+    for _ in range(4):
+        desk.partition.tick(desk.now)
+        told.append(len(desk.signals()) - sum(told))
+    assert told == [2, 2, 1, 0]
+
+
 def test_caught_up_moves_the_watermark_and_closes_the_gap_it_covers() -> None:
     desk = Desk(watch_from_ms=START_MS)
     feed = events_pb2.FEED_USER_FILLS
     desk.partition.gap(events_pb2.Gap(address=WHALE, feed=feed, from_ms=START_MS + 10, reason="reconnect"), desk.now)
-    desk.partition.caught_up(
-        events_pb2.CaughtUp(address=WHALE, feed=feed, from_ms=START_MS + 20, through_ms=START_MS + 90)
-    )
+    _cover(desk, feed, START_MS + 20, START_MS + 90)
     assert desk.partition.wallets[WHALE].gaps
-    desk.partition.caught_up(events_pb2.CaughtUp(address=WHALE, feed=feed, from_ms=START_MS, through_ms=START_MS + 90))
+    _cover(desk, feed, START_MS, START_MS + 90)
     assert not desk.partition.wallets[WHALE].gaps
     desk.commit()
     assert [gap.state for gap in desk.batches[-1].gaps] == ["open", "covered"]
@@ -320,9 +350,7 @@ def test_stretch_that_the_venue_cannot_show_is_recorded_and_the_rest_is_covered(
     desk.partition.gap(events_pb2.Gap(address=WHALE, feed=feed, from_ms=START_MS, reason="reconnect"), desk.now)
     lost = events_pb2.Gap(address=WHALE, feed=feed, from_ms=START_MS, to_ms=START_MS + 50, reason="too old")
     desk.partition.gap(lost, desk.now)
-    desk.partition.caught_up(
-        events_pb2.CaughtUp(address=WHALE, feed=feed, from_ms=START_MS + 50, through_ms=START_MS + 90)
-    )
+    _cover(desk, feed, START_MS + 50, START_MS + 90)
     desk.commit()
     rows = [(gap.from_ms - START_MS, gap.state, gap.reason) for gap in desk.batches[-1].gaps]
     assert rows[1:] == [(0, "unprovable", "too old"), (50, "open", "reconnect"), (50, "covered", "reconnect")]

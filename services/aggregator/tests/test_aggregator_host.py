@@ -84,9 +84,9 @@ async def test_timers_wait_when_the_stream_of_the_last_gateway_that_serves_a_wal
         assert owned.host.partition is not None
         wallet = owned.host.partition.wallets[WHALE]
         owner.closed(first)
-        assert not wallet.is_paused(owned.now().mono_s)
+        assert wallet.paused_until_s(owned.now().mono_s) is None
         owner.closed(second)
-        assert wallet.is_paused(owned.now().mono_s)
+        assert wallet.paused_until_s(owned.now().mono_s)
 
 
 async def test_mass_cancel_of_resting_orders_is_asked_in_parts_and_ends_them_all() -> None:

@@ -5,7 +5,7 @@ import structlog
 from aggregates import START_MS, WHALE, Desk, fill_message
 
 from hlmonitor.aggregator.core.requests import BackfillRequest
-from hlmonitor.aggregator.io.intake import Intake, is_full
+from hlmonitor.aggregator.io.intake import Intake
 from hlmonitor.aggregator.io.sessions import Session, Sessions
 from hlmonitor.v1 import events_pb2, storage_pb2
 
@@ -71,7 +71,7 @@ def test_timers_wait_when_the_last_gateway_lets_the_wallet_go() -> None:
     intake.take(session, opened())
     intake.take(session, closed())
     intake.flow(desk.partition, desk.now)
-    assert desk.partition.wallets[WHALE].is_paused(desk.now_s)
+    assert desk.partition.wallets[WHALE].paused_until_s(desk.now_s)
 
 
 def test_when_the_stream_of_the_gateway_that_is_asked_ends_another_that_has_the_wallet_is_asked() -> None:
@@ -83,7 +83,7 @@ def test_when_the_stream_of_the_gateway_that_is_asked_ends_another_that_has_the_
 
 
 def test_no_more_is_decided_than_one_batch_takes_and_the_rest_waits_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hlmonitor.aggregator.io.intake.MAX_UNCOMMITTED", 2)
+    monkeypatch.setattr("hlmonitor.aggregator.core.batch.MOST_ORDERS", 2)
     desk, session = Desk(), Session()
     intake = Intake(0, Sessions(), structlog.stdlib.get_logger(), lambda: desk.now)
     for oid in range(1, 6):
@@ -92,7 +92,7 @@ def test_no_more_is_decided_than_one_batch_takes_and_the_rest_waits_in_order(mon
     taken = []
     while len(intake):
         intake.flow(desk.partition, desk.now)
-        assert is_full(desk.partition) or not len(intake)
+        assert desk.partition.outbox.is_full or not len(intake)
         batch = desk.partition.outbox.freeze(desk.now_s)
         assert batch is not None
         taken.append([fill.tid for unit in batch.message.units for fill in map(_fill, unit.fills)])

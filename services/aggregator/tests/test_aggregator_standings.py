@@ -252,7 +252,7 @@ def test_wallet_that_another_gateway_streams_too_stays_looked_after_when_one_los
 
 def test_repeated_opening_of_one_feed_does_not_make_the_other_unread(desk: Watched) -> None:
     desk.partition.opened(WHALE)
-    desk.partition.caught_up(events_pb2.CaughtUp(address=WHALE, feed=SLICES, from_ms=0, through_ms=0))
+    desk.partition.caught_up(events_pb2.CaughtUp(address=WHALE, feed=SLICES, from_ms=0, through_ms=0), desk.now)
     assert len(routine(desk, ROUTINE_S)) == 2
 
 

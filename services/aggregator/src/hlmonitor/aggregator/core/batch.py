@@ -12,6 +12,9 @@ from hlmonitor.domain.fills import FillDigest, Leg
 from hlmonitor.domain.orders import OrderId
 from hlmonitor.v1 import storage_pb2
 
+MOST_ORDERS = 1_000
+"""In the batch that is gathered while another is committed. A batch is one transaction and one message, both of which
+have their limits."""
 LAZY_S = 1.0
 """Rows that nobody waits for (published marks, position cache) are committed at least this often."""
 
@@ -73,9 +76,9 @@ class Outbox:
         return self.in_flight is None and not self._is_urgent and not self._is_lazy
 
     @property
-    def size(self) -> int:
-        """Orders in the batch that is being gathered."""
-        return len(self._units)
+    def is_full(self) -> bool:
+        """More is decided than the writer commits: what comes waits for the next batch."""
+        return len(self._units) >= MOST_ORDERS
 
     def unit(self, order: OrderState, symbol: str) -> UnitDraft:
         """The order's share of the batch that is being gathered."""

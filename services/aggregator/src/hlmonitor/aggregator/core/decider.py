@@ -47,7 +47,7 @@ class Decider:
             order,
             wallet.patience(self.patience),
             now.mono_s,
-            paused=wallet.is_paused(now.mono_s),
+            paused_until_s=wallet.paused_until_s(now.mono_s),
             has_gap=bool(wallet.gaps),
         )
         if verdict.ask_backfill:
@@ -61,13 +61,18 @@ class Decider:
         elif verdict.look_again_s is not None:
             self._schedule(order, verdict.look_again_s)
 
-    def due(self, now: Now) -> list[tuple[str, OrderId]]:
-        """The orders (wallet, order) whose time has come; the caller judges those that still live."""
-        found = []
-        while self._due and self._due[0][0] <= now.mono_s:
-            _, _, identity, address = heapq.heappop(self._due)
-            found.append((address, identity))
-        return found
+    def next_due(self, now: Now) -> tuple[str, OrderId] | None:
+        """The next order (wallet, order) whose time has come, once; the caller judges it if it still lives."""
+        if not self._due or self._due[0][0] > now.mono_s:
+            return None
+        _, _, identity, address = heapq.heappop(self._due)
+        return address, identity
+
+    def run_again(self, wallet: Wallet, now: Now) -> None:
+        """The wallet's timers run again: what they would have ended meanwhile is due."""
+        for order in wallet.orders.values():
+            if order.scheduled_s is not None:
+                self._schedule(order, now.mono_s)
 
     def flush(self, wallet: Wallet, order: OrderState, now: Now) -> None:
         """Send what is unemitted as a partial and close the order: its wallet is not watched any more."""

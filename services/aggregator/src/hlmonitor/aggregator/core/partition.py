@@ -36,6 +36,8 @@ from hlmonitor.v1 import events_pb2, storage_pb2
 CACHE_S = 2.0
 """A wallet's position cache row is written at most this often."""
 MAX_SYSTEM_OIDS = 1_000
+MOST_DUE_AT_ONCE = 500
+"""Orders that one call of `tick` judges: thousands may have waited for the same moment."""
 DEDUP_HORIZON_S = 6 * 86_400.0
 """A fill older than this is stored and never told: SQL or the stream may have forgotten what was told of it."""
 
@@ -241,12 +243,15 @@ class Partition:
         self.wallet(Address(gap.address)).vigil.opened(())
         self.decider.requests.append(BackfillRequest(Address(gap.address), gap.feed, gap.from_ms, ()))
 
-    def caught_up(self, caught_up: events_pb2.CaughtUp) -> None:
+    def caught_up(self, caught_up: events_pb2.CaughtUp, now: Now) -> None:
         """Everything of the feed in the range came before this event: the watermark moves, a covered gap closes."""
         wallet = self.wallet(Address(caught_up.address))
+        was_paused = wallet.paused_until_s(now.mono_s) is not None
         wallet.is_by_trades |= caught_up.feed == events_pb2.FEED_TRADES
         wallet.vigil.caught_up(caught_up.feed)
         self.coverage.covered(wallet, caught_up)
+        if was_paused and wallet.paused_until_s(now.mono_s) is None:
+            self.decider.run_again(wallet, now)
 
     def opened(self, address: Address) -> None:
         """A gateway has a wallet's subscriptions: tell it where to take each feed up."""
@@ -265,8 +270,12 @@ class Partition:
             )
 
     def tick(self, now: Now) -> None:
-        """Let the orders' timers run out."""
-        for address, identity in self.decider.due(now):
+        """Let the orders' timers run out, as many as one batch takes and others need not wait for."""
+        for _ in range(MOST_DUE_AT_ONCE):
+            due = None if self.outbox.is_full else self.decider.next_due(now)
+            if due is None:
+                return
+            address, identity = due
             wallet = self.wallets.get(Address(address))
             order = wallet.orders.get(identity) if wallet else None
             if wallet and order and order.scheduled_s is not None and order.scheduled_s <= now.mono_s:

@@ -54,11 +54,14 @@ class Verdict:
     """Monotonic time at which to judge again; None: at the next event only."""
 
 
-def judge(order: OrderState, patience: Patience, now_s: float, *, paused: bool, has_gap: bool) -> Verdict:
-    """Judge an order. While `paused` (its wallet's gateway has to catch up, and may bring what it lacks) no timer ends.
+def judge(
+    order: OrderState, patience: Patience, now_s: float, *, paused_until_s: float | None, has_gap: bool
+) -> Verdict:
+    """Judge an order. While paused (its wallet's gateway has to catch up, and may bring what it lacks) no timer ends.
 
-    System fills and a timeout of 0 are never paused: nothing urgent waits. But while its wallet `has_gap`, paused or
-    no longer, silence does not prove that all of a system order was seen.
+    `paused_until_s` is monotonic, None when the wallet's timers run; whoever ends a pause sooner has the order judged
+    again. System fills and a timeout of 0 are never paused: nothing urgent waits. But while its wallet `has_gap`,
+    paused or no longer, silence does not prove that all of a system order was seen.
     """
     if order.ref.is_system:
         return _system(order, patience, now_s, has_gap=has_gap)
@@ -70,13 +73,13 @@ def judge(order: OrderState, patience: Patience, now_s: float, *, paused: bool, 
     if patience.order_timeout_s == 0 and order.first_pending_at_s is not None:
         return Verdict(Trigger.TIMEOUT, look_again_s=rests_at_s)
     if order.status is not None:
-        return _does_not_add_up(order, patience, now_s, paused=paused)
+        return _does_not_add_up(order, patience, now_s, paused_until_s)
     if order.first_pending_at_s is None:
         return Verdict(rests=True) if rests_at_s == now_s else Verdict(look_again_s=rests_at_s)
     due_s = order.first_pending_at_s + patience.order_timeout_s
-    if now_s >= due_s and not paused:
+    if now_s >= due_s and paused_until_s is None:
         return Verdict(Trigger.TIMEOUT, look_again_s=rests_at_s)
-    return Verdict(look_again_s=_not_before(due_s, now_s))
+    return Verdict(look_again_s=max(due_s, paused_until_s or due_s))
 
 
 def _system(order: OrderState, patience: Patience, now_s: float, *, has_gap: bool) -> Verdict:
@@ -99,15 +102,12 @@ def _episode(order: OrderState, patience: Patience, now_s: float, *, has_gap: bo
     return Verdict(look_again_s=min(quiet_at_s, begun_s + patience.order_timeout_s))
 
 
-def _does_not_add_up(order: OrderState, patience: Patience, now_s: float, *, paused: bool) -> Verdict:
-    asks = not order.backfill_asked and now_s >= order.status_at_s + patience.missing_fills_s
+def _does_not_add_up(order: OrderState, patience: Patience, now_s: float, paused_until_s: float | None) -> Verdict:
+    asks_at_s = order.status_at_s + patience.missing_fills_s
+    asks = not order.backfill_asked and now_s >= asks_at_s
     grace_ends_s = order.status_at_s + patience.status_grace_s
-    if now_s >= grace_ends_s and not paused:
+    if now_s >= grace_ends_s and paused_until_s is None:
         return Verdict(Trigger.GRACE, closes=True, ask_backfill=asks)
-    next_s = grace_ends_s if order.backfill_asked or asks else order.status_at_s + patience.missing_fills_s
-    return Verdict(ask_backfill=asks, look_again_s=_not_before(next_s, now_s))
-
-
-def _not_before(due_s: float, now_s: float) -> float:
-    # A timer that is due but paused is looked at again a second later (DESIGN: granularity at most 1 s).
-    return due_s if due_s > now_s else now_s + 1.0
+    if not order.backfill_asked and not asks:
+        return Verdict(look_again_s=asks_at_s)
+    return Verdict(ask_backfill=asks, look_again_s=max(grace_ends_s, paused_until_s or grace_ends_s))

@@ -32,13 +32,13 @@ class Vigil:
     standings: Standings = field(default_factory=Standings)
     fills: int = 0
     """New ones since the last routine look."""
+    unserved_since_s: float | None = None
+    """Since when what happened may be on its way from nobody, monotonic: the gateway that served the wallet was lost,
+    or a new owner loaded it. None once one has caught up, or when there was none before."""
     _frames: dict[str, DexState] = field(default_factory=dict)
     """By dex: the positions that were told last, and not yet compared."""
     _unread: set[int] | None = None
     """Feeds that the gateway has not caught up with since it opened them; None: no gateway serves the wallet."""
-    _unserved_s: float | None = None
-    """When the gateway that served the wallet was lost, or a new owner loaded it, monotonic; None once one has caught
-    up, or when there was none before."""
     _looked_s: float | None = None
     _gap_asked_s: float | None = None
     _differed_s: float = float("-inf")
@@ -73,12 +73,8 @@ class Vigil:
     def lost_gateway(self, now_s: float) -> None:
         """No gateway's stream brings the wallet's events any more, or none does yet: one will open them again."""
         self.lost()
-        if self._unserved_s is None:
-            self._unserved_s = now_s
-
-    def unserved_for_s(self, now_s: float) -> float | None:
-        """How long what happened may be on its way from nobody, in seconds; None: a gateway has caught up."""
-        return None if self._unserved_s is None else now_s - self._unserved_s
+        if self.unserved_since_s is None:
+            self.unserved_since_s = now_s
 
     @property
     def is_served(self) -> bool:
@@ -87,7 +83,7 @@ class Vigil:
 
     def _note_served(self) -> None:
         if self.is_served:
-            self._unserved_s = None
+            self.unserved_since_s = None
 
     def is_routine_due(self, address: Address, every_s: float, now_s: float) -> bool:
         """Whether to look now. Wallets that are served from one moment on are looked at one after the other."""

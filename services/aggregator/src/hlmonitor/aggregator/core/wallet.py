@@ -93,12 +93,16 @@ class Wallet:
         self.next_number += 1
         return number
 
-    def is_paused(self, now_s: float) -> bool:
-        """Whether its timers stand still: it catches up after a gap, or no gateway has caught up with it."""
-        unserved_s = self.vigil.unserved_for_s(now_s)
-        if unserved_s is not None and unserved_s < GAP_PAUSE_S:
-            return True
-        return bool(self.gaps) and any(now_s - gap.since_s < GAP_PAUSE_S for gap in self.gaps.values())
+    def paused_until_s(self, now_s: float) -> float | None:
+        """Until when its timers stand still at most: it catches up after a gap, or no gateway has caught up with it.
+
+        Monotonic; None when they run.
+        """
+        since_s = [gap.since_s for gap in self.gaps.values()]
+        if self.vigil.unserved_since_s is not None:
+            since_s.append(self.vigil.unserved_since_s)
+        until_s = max(since_s, default=float("-inf")) + GAP_PAUSE_S
+        return until_s if until_s > now_s else None
 
     def patience(self, default: Patience) -> Patience:
         """The waiting times, with the wallet's own order timeout if it has one."""

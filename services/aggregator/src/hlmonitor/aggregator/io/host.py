@@ -21,7 +21,7 @@ from hlmonitor.aggregator.core.partition import Partition
 from hlmonitor.aggregator.core.publishing import PublishQueue, Room
 from hlmonitor.aggregator.core.restore import Restorer
 from hlmonitor.aggregator.io.announcer import Announcer
-from hlmonitor.aggregator.io.intake import Intake, is_full
+from hlmonitor.aggregator.io.intake import Intake
 from hlmonitor.aggregator.io.outgoing import Outgoing
 from hlmonitor.aggregator.io.publisher import Publisher
 from hlmonitor.aggregator.io.sessions import Session, Sessions
@@ -93,7 +93,7 @@ class PartitionHost:
     @property
     def is_overloaded(self) -> bool:
         """More is decided than the writer commits."""
-        return self.partition is not None and is_full(self.partition)
+        return self.partition is not None and self.partition.outbox.is_full
 
     @property
     def unpublished(self) -> int:

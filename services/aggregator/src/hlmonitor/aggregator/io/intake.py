@@ -25,9 +25,6 @@ STRANGER_S = 5.0
 """Events of a wallet that our copy of the watch list does not have yet wait for it this long."""
 BEHIND_S = 1.0
 """When the first that waits has waited so long, timers wait too."""
-MAX_UNCOMMITTED = 1_000
-"""Orders in the batch that is gathered while another is committed. A batch is one transaction and one message, both of
-which have their limits."""
 MAX_LOOKUPS = 1_000
 """Fills and orders that one question asks for; the contract allows 5,000."""
 MAX_WOKEN = 100
@@ -72,7 +69,7 @@ class Intake:
 
     def flow(self, partition: Partition, now: Now) -> storage_pb2.LookupRequest | None:
         """Let events into the partition as far as may be; returns what SQL must be asked before the next one may."""
-        while self._waiting and not is_full(partition):
+        while self._waiting and not partition.outbox.is_full:
             head = self._waiting[0]
             if not partition.is_watched(head.address) and now.mono_s - head.since_s < STRANGER_S:
                 return None
@@ -139,7 +136,7 @@ class Intake:
                 if not gap.HasField("to_ms") and self.sessions.prefer_another(waiting.address, waiting.session):
                     partition.read_again(gap)
             case events_pb2.CaughtUp() as caught_up:
-                partition.caught_up(caught_up)
+                partition.caught_up(caught_up, now)
             case events_pb2.Closed():
                 if self.sessions.let_go(waiting.address, waiting.session):
                     partition.lost_gateway(waiting.address, now)
@@ -148,11 +145,6 @@ class Intake:
                 partition.opened(waiting.address)
             case unreachable:
                 assert_never(unreachable)
-
-
-def is_full(partition: Partition) -> bool:
-    """More is decided than the writer commits: what comes waits for the next batch."""
-    return partition.outbox.size >= MAX_UNCOMMITTED
 
 
 def _question(partition: Partition, waiting: _Waiting) -> Question | None:
