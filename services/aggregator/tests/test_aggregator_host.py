@@ -1,6 +1,7 @@
 """A partition's host whose writer keeps its answers back."""
 
 import asyncio
+import gc
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ from owning import StoredWriter, owning
 from stored import Stored
 
 from hlmonitor.aggregator.core.doubts import FILL_FEEDS
+from hlmonitor.aggregator.core.partition import Partition
 from hlmonitor.aggregator.core.wallet import GAP_PAUSE_S
 from hlmonitor.aggregator.io.host import clock
 from hlmonitor.aggregator.io.intake import MAX_WOKEN
@@ -122,3 +124,23 @@ async def test_partition_whose_batch_is_refused_as_a_defect_is_loaded_anew() -> 
         epoch = host.epoch
         host.take(Session(), _end(1))
         await eventually(lambda: host.epoch > epoch and host.state == "ready", "the partition is loaded anew")
+
+
+async def test_what_a_partition_that_is_loaded_anew_knew_is_freed_without_the_collector() -> None:
+    def partitions() -> int:
+        return sum(isinstance(known, Partition) for known in gc.get_objects())
+
+    defect = storage_pb2.Refused(reason=storage_pb2.Refused.REASON_INVALID, field="number")
+    writer = StoredWriter(_resting(1), refusals=[defect])
+    writer.may_answer.set()
+    async with owning(writer) as owned:
+        host, epoch = owned.host, owned.host.epoch
+        gc.collect()
+        gc.disable()
+        try:
+            before = partitions()
+            host.take(Session(), _end(1))
+            await eventually(lambda: host.epoch > epoch and host.state == "ready", "the partition is loaded anew")
+            assert partitions() == before
+        finally:
+            gc.enable()

@@ -180,6 +180,7 @@ class PartitionHost:
         self._sources = Sources()
         self.shared.announcer.tell(self._reporter.of_owner(partition, self.shared.clock()))
         self.shared.log.debug("partition_ready", partition=self.number, epoch=self.epoch)
+        told: Exception | None = None
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 self._outgoing = self._out(partition, queues, self._tasks)
@@ -190,15 +191,21 @@ class PartitionHost:
                     self._asking.cancel()
         except ExceptionGroup as errors:
             # Until Python 3.11.3, what except* raises comes out in a group again, which nobody above knows.
-            if (told := _told(errors)) is None:
+            told = _told(errors)
+            if told is None:
                 raise
-            raise told from errors
         finally:
             self.partition, self._tasks, self._asking, self._outgoing = None, None, None, None
             partition.memory.close()
             for queue in queues.values():
                 queue.close()
             self.intake.disown()
+        if told:
+            try:
+                raise told
+            finally:
+                # Its traceback holds this frame, and with it all that the partition knew.
+                del told
 
     def _out(self, partition: Partition, queues: dict[Address, PublishQueue], tasks: asyncio.TaskGroup) -> Outgoing:
         shared = self.shared
