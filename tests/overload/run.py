@@ -7,8 +7,8 @@ has more to do.
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,59 +79,67 @@ async def run(options: Options, say: Callable[[str], None]) -> Verdict:
         LocalError: something did not start.
         ServerError: the database did not.
     """
-    system, load = _processors()
-    # What is started inherits it.
+    with _processors() as load:
+        async with _world(options) as world:
+            simulator = world.stack.services["simulator"].pid
+            assert simulator
+            for pid in (os.getpid(), simulator):
+                _move(pid, load)
+            return await _run(world, options, say)
+
+
+@contextmanager
+def _processors() -> Iterator[set[int]]:
+    """The load's; what is started meanwhile has the others."""
+    available = os.sched_getaffinity(0)
+    *system, load = sorted(available)
+    assert system, "the load needs a processor of its own: run it where there are two"
     os.sched_setaffinity(0, system)
-    async with _world(options) as world:
-        simulator = world.stack.services["simulator"].pid
-        assert simulator
-        _move(os.getpid(), load)
-        _move(simulator, load)
-        await world.watch_whales()
-        sustained = await sustained_rate(world, say)
-        say(f"{sustained} fills/s are sustained; {TIMES * sustained} follow for {options.duration_s:.0f} s")
-        before = await _stored(world)
-        footprints = await _flood(world, TIMES * sustained, options.duration_s, say)
-        committed = await _stored(world) - before
-        report = await world.stack.control("load")
-        ended = time.monotonic()
-        say(f"calm: {await unacknowledged(world):.0f} events wait to become durable")
-        await until(lambda: _is_calm(world), "everything is caught up, decided and published", CALM_S)
-        drained_s = time.monotonic() - ended
-        say(f"all is done {drained_s:.0f} s later, and is held against the ledger")
-        account = await _account(world)
-        for sentence in (*account.missing[:30], *account.duplicates[:30], *account.wrong[:30]):
-            say(sentence)
-        return Verdict(
-            sustained_per_s=sustained,
-            offered_per_s=report["rate"],
-            seconds=report["seconds"],
-            committed_per_s=round(committed / report["seconds"]),
-            drained_s=round(drained_s, 1),
-            sent=account.sent,
-            stored=account.stored,
-            in_gaps=account.in_gaps,
-            gaps=account.gaps,
-            signals=account.signals,
-            whole=account.whole,
-            windows_full=int(await world.metric("gateway", "venue_gaps_total", reason="window_full")),
-            missing=len(account.missing),
-            duplicates=len(account.duplicates),
-            wrong=len(account.wrong),
-            memory_mb=footprints,
-        )
-
-
-def _processors() -> tuple[set[int], set[int]]:
-    """Those of the system, and the one of the load."""
-    available = sorted(os.sched_getaffinity(0))
-    assert len(available) > 1, "the load needs a processor of its own: run it where there are two"
-    return set(available[:-1]), set(available[-1:])
+    try:
+        yield {load}
+    finally:
+        _move(os.getpid(), available)
 
 
 def _move(pid: int, processors: set[int]) -> None:
     for task in Path(f"/proc/{pid}/task").iterdir():
         os.sched_setaffinity(int(task.name), processors)
+
+
+async def _run(world: World, options: Options, say: Callable[[str], None]) -> Verdict:
+    await world.watch_whales()
+    sustained = await sustained_rate(world, say)
+    say(f"{sustained} fills/s are sustained; {TIMES * sustained} follow for {options.duration_s:.0f} s")
+    before = await _stored(world)
+    footprints = await _flood(world, TIMES * sustained, options.duration_s, say)
+    committed = await _stored(world) - before
+    report = await world.stack.control("load")
+    ended = time.monotonic()
+    say(f"calm: {await unacknowledged(world):.0f} events wait to become durable")
+    await until(lambda: _is_calm(world), "everything is caught up, decided and published", CALM_S)
+    drained_s = time.monotonic() - ended
+    say(f"all is done {drained_s:.0f} s later, and is held against the ledger")
+    account = await _account(world)
+    for sentence in (*account.missing[:30], *account.duplicates[:30], *account.wrong[:30]):
+        say(sentence)
+    return Verdict(
+        sustained_per_s=sustained,
+        offered_per_s=report["rate"],
+        seconds=report["seconds"],
+        committed_per_s=round(committed / report["seconds"]),
+        drained_s=round(drained_s, 1),
+        sent=account.sent,
+        stored=account.stored,
+        in_gaps=account.in_gaps,
+        gaps=account.gaps,
+        signals=account.signals,
+        whole=account.whole,
+        windows_full=int(await world.metric("gateway", "venue_gaps_total", reason="window_full")),
+        missing=len(account.missing),
+        duplicates=len(account.duplicates),
+        wrong=len(account.wrong),
+        memory_mb=footprints,
+    )
 
 
 async def _flood(world: World, rate: int, duration_s: float, say: Callable[[str], None]) -> dict[str, Footprint]:
