@@ -119,7 +119,7 @@ class Floor:
         row = events_pb2.CaughtUp(
             address=WALLET, feed=events_pb2.FEED_TRADES, from_ms=START_MS, through_ms=self.time_ms
         )
-        self.partition.caught_up(row)
+        self.partition.caught_up(row, self.now)
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
@@ -155,7 +155,7 @@ class Floor:
         """A gateway opens the wallet, and has nothing to read."""
         self.partition.opened(WALLET)
         for feed in FILL_FEEDS:
-            self.partition.caught_up(events_pb2.CaughtUp(address=WALLET, feed=feed))
+            self.partition.caught_up(events_pb2.CaughtUp(address=WALLET, feed=feed), self.now)
 
     def _hear(self, raw: bytes) -> None:
         self.window.append(raw)

@@ -250,7 +250,7 @@ class World:
         elif isinstance(value, events_pb2.Gap):
             partition.gap(value, self.now)
         elif isinstance(value, events_pb2.CaughtUp):
-            partition.caught_up(value)
+            partition.caught_up(value, self.now)
         elif isinstance(value, events_pb2.AccountSnapshot):
             partition.snapshot(value, received_at_ms)
             self._learn_fortune(value)
