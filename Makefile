@@ -144,7 +144,8 @@ test-simulator: setup ## the long suites of the simulator on both cores: fifty s
 
 .PHONY: test-slow
 test-slow: setup ## what takes too long for `make test`: each crash alone, every database; the simulator's long suites
-	@$(BIN)/pytest -m slow --numprocesses $(WORKERS) --dist loadfile
+	@$(BIN)/pytest -m slow --ignore tests/overload --numprocesses $(WORKERS) --dist loadfile
+	@$(BIN)/pytest -m slow tests/overload
 
 .PHONY: property
 property: setup ## signals of random orders against the oracle; EXAMPLES=100000, SEED=the one that was printed
