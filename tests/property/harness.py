@@ -121,6 +121,7 @@ class World:
         self.entries[entry.address] = entry
         self._note_timeouts()
         self.partition.watch(self.entries, self.now)
+        self._note_decisions()
 
     def own(self, address: Address, part: Fortune) -> None:
         """The venue tells a part of what a wallet owns."""

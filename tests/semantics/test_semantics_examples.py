@@ -13,7 +13,6 @@ from semantics import (
     Example,
     Gap,
     Input,
-    OpensGap,
     Output,
     Positions,
     RecordsGap,
@@ -99,9 +98,8 @@ class Teller:
         rows = [gap for batch in self.desk.batches for gap in batch.gaps]
         new, self.gaps = rows[self.gaps :], len(rows)
         lost = [RecordsGap(gap.reason) for gap in new if gap.state == "unprovable"]
-        opened = [OpensGap(gap.reason) for gap in new if gap.state == "open" and gap.reason.startswith("no fill")]
         late = [RecordsLate(gap.from_ms - START_MS, gap.to_ms - START_MS) for gap in new if gap.state == "late"]
-        return [*(AsksAgain() for _ in requests), *opened, *lost, *late]
+        return [*(AsksAgain() for _ in requests), *lost, *late]
 
     def _trade(self, trade: Trade) -> None:
         fields: dict[str, Any] = {

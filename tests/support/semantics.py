@@ -111,12 +111,12 @@ class Gap:
 
 @dataclass(frozen=True)
 class Covered:
-    """The feed was read again over the gap."""
+    """The feed was read again, over gaps too."""
 
     trades: bool = False
 
     def __str__(self) -> str:
-        return "the gap is covered"
+        return "the feed is read again"
 
 
 @dataclass(frozen=True)
@@ -176,16 +176,6 @@ class RecordsGap:
 
 
 @dataclass(frozen=True)
-class OpensGap:
-    """A stretch that nobody has read again yet is recorded."""
-
-    reason: str
-
-    def __str__(self) -> str:
-        return f"a gap is open until the feed is read again: {self.reason}"
-
-
-@dataclass(frozen=True)
 class RecordsLate:
     """Fills that came too late are recorded, with their bounds in ms after the first moment."""
 
@@ -197,7 +187,7 @@ class RecordsLate:
 
 
 Input = Trade | Ended | Wait | Account | Positions | Gap | Covered | Removed | Returned
-Output = Signal | AsksAgain | OpensGap | RecordsGap | RecordsLate
+Output = Signal | AsksAgain | RecordsGap | RecordsLate
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,10 +10,11 @@ from stored import Stored
 from hlmonitor.aggregator.core.acks import AckLedger
 from hlmonitor.aggregator.core.batch import Outbox
 from hlmonitor.aggregator.core.convert import FieldError, fill_of, input_of
+from hlmonitor.aggregator.core.doubts import FILL_FEEDS
 from hlmonitor.aggregator.core.partition import Partition
 from hlmonitor.aggregator.core.payload import legacy_json
 from hlmonitor.aggregator.core.publishing import PublishQueue
-from hlmonitor.aggregator.core.requests import ResumeRequest
+from hlmonitor.aggregator.core.requests import BackfillRequest, ResumeRequest
 from hlmonitor.aggregator.core.restore import Restorer
 from hlmonitor.domain.fills import digest_of
 from hlmonitor.domain.orders import order_id, order_of, void_id
@@ -129,12 +130,13 @@ def test_refusal_tells_which_signals_the_stream_holds() -> None:
     assert (queue.head_seq, queue.head(), queue.last_seq) == (None, _row(7), 42)
 
 
-def _reborn(desk: Desk, *, watch_from_ms: int = 0) -> Desk:
+def _reborn(desk: Desk, *, watch_from_ms: int = 0, is_watched: bool = True) -> Desk:
     """A new owner that has what the writer would return of the desk's commits."""
     desk.commit()
     heir = Desk(watch_from_ms=watch_from_ms, now_s=desk.now_s)
     heir.partition = Partition(0, Outbox(0, 2), FixedMarkets())
-    heir.partition.watch({WHALE: WatchEntry(address=WHALE, watch_from_ms=watch_from_ms)}, heir.now)
+    entries = {WHALE: WatchEntry(address=WHALE, watch_from_ms=watch_from_ms)} if is_watched else {}
+    heir.partition.watch(entries, heir.now)
     restorer = Restorer(heir.partition, heir.now)
     storage = Stored()
     for batch in desk.batches:
@@ -236,31 +238,41 @@ def test_an_end_without_its_fills_is_no_gap_before_a_gateway_has_caught_up(is_ne
     assert [gap for batch in desk.batches for gap in batch.gaps] == []
 
 
-def test_an_end_without_its_fills_waits_for_a_gateway_no_longer_than_a_minute() -> None:
+def test_an_end_without_its_fills_waits_until_somebody_has_read_the_feed_through_it() -> None:
     desk = Desk()
     desk.status()
     heir = _reborn(desk)
+    heir.wait(120)
+    heir.caught_up(through_ms=START_MS - 1)
     heir.wait(30)
-    heir.partition.lost_gateway(WHALE, heir.now)
-    heir.wait(31)
-    heir.commit()
-    assert [gap.state for batch in heir.batches for gap in batch.gaps] == ["open"]
+    assert isinstance(heir.partition.take_requests()[-1], BackfillRequest)
     heir.fill()
-    heir.cover(through_ms=START_MS + 1)
     (signal,) = heir.signals()
     assert (signal["complete"], signal["trigger"]) == (True, "status")
-    assert [gap.state for batch in heir.batches for gap in batch.gaps] == ["open", "covered"]
+    assert [gap for batch in heir.batches for gap in batch.gaps] == []
 
 
-def test_an_end_without_its_fills_cannot_be_proven_once_they_were_read_without_them() -> None:
+@pytest.mark.parametrize("is_late", [True, False])
+def test_an_end_without_its_fills_cannot_be_proven_once_the_feed_was_read_without_them(is_late: bool) -> None:  # noqa: FBT001
     desk = Desk()
     desk.caught_up()
     desk.status()
-    desk.cover(through_ms=START_MS + 1)
+    desk.wait(30 if is_late else 1)
+    desk.cover(from_ms=START_MS, through_ms=START_MS)
     desk.wait(11)
     desk.commit()
     (gap,) = (gap for batch in desk.batches for gap in batch.gaps)
     assert (gap.state, gap.from_ms, gap.to_ms) == ("unprovable", START_MS, START_MS)
+
+
+def test_an_end_without_its_fills_of_a_wallet_that_nobody_watches_waits_for_nobody() -> None:
+    desk = Desk()
+    desk.status()
+    desk.commit()
+    heir = _reborn(desk, is_watched=False)
+    heir.wait(71)
+    heir.commit()
+    assert [gap.state for batch in heir.batches for gap in batch.gaps] == ["unprovable"]
 
 
 def test_fills_that_nobody_waits_for_longer_do_not_wait_for_a_gateway() -> None:
@@ -298,6 +310,21 @@ def test_orders_whose_timers_a_pause_held_up_are_told_as_soon_as_it_ends_and_no_
     _cover(desk, feed, START_MS, START_MS + 90)
     desk.partition.tick(desk.now)
     assert [signal["trigger"] for signal in desk.signals()] == ["timeout", "timeout"]
+
+
+def test_a_pause_that_gets_shorter_holds_up_nothing_longer() -> None:
+    desk = Desk(order_timeout_s=5)
+    fills, slices = FILL_FEEDS
+    desk.partition.gap(events_pb2.Gap(address=WHALE, feed=slices, from_ms=START_MS, reason="reconnect"), desk.now)
+    desk.wait(50)
+    desk.partition.gap(events_pb2.Gap(address=WHALE, feed=fills, from_ms=START_MS, reason="reconnect"), desk.now)
+    desk.fill(sz="0.4")
+    desk.wait(2)
+    _cover(desk, fills, START_MS, START_MS + 90)
+    desk.wait(7.5)
+    assert desk.signals() == []
+    desk.wait(1)
+    assert [signal["trigger"] for signal in desk.signals()] == ["timeout"]
 
 
 def test_orders_that_are_due_at_once_are_told_batch_by_batch(monkeypatch: pytest.MonkeyPatch) -> None:

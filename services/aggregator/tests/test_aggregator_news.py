@@ -136,6 +136,7 @@ async def test_real_messages_fit_the_schema_and_wait_for_nats(tmp_path: Path) ->
             await client.subscribe("hl.status.v1.>", cb=hear)
             async with owning(StoredWriter(), JetStream(client, 3600, log)) as owned:
                 server.kill()
+                await eventually(lambda: not client.is_connected, "it is known that NATS is away")
                 session = Session(source=ONE)
                 owned.host.take(session, events_pb2.Event(seq=1, opened=events_pb2.Opened(address=WHALE)))
                 for event in (_gap(10), _caught_up(0, 40)):

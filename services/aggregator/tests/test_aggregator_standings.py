@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 from aggregates import START_MS, WHALE, Desk
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from hlmonitor.aggregator.core.continuity import SETTLE_S
@@ -245,7 +245,7 @@ def test_wallet_that_no_gateway_serves_is_not_asked_for() -> None:
 def test_wallet_that_another_gateway_streams_too_stays_looked_after_when_one_loses_it(desk: Watched) -> None:
     gap = events_pb2.Gap(address=WHALE, feed=FILLS, from_ms=START_MS, reason="closed")
     desk.partition.gap(gap, desk.now)
-    desk.partition.read_again(gap)
+    desk.partition.read_again(gap, desk.now)
     desk.cover()
     assert len(routine(desk, ROUTINE_S)) == 2
 
@@ -271,6 +271,11 @@ def test_a_missing_fill_is_found_by_positions_or_by_the_chain_and_nothing_else_i
     fills: list[tuple[int, int]], late_ms: int, missing: int | None
 ) -> None:
     missing = missing and missing % len(fills)
+    if missing == 0 and len(fills) > 1:
+        # No chain has begun. When a frame tells the second fill before it comes, both are in where the chain begins:
+        # only the next routine look finds the first.
+        (second_ms, _), beat_ms = fills[1], int(BEAT_S * 1000)
+        assume(second_ms + late_ms <= -(-second_ms // beat_ms) * beat_ms)
     desk = Watched()
     desk.frame(1, {})
     at_ms, position, waiting = int(BEAT_S * 1000), 0, list(enumerate(fills))

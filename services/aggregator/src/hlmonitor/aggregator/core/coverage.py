@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from hlmonitor.aggregator.core.batch import Outbox
 from hlmonitor.aggregator.core.convert import FEED_NUMBERS
 from hlmonitor.aggregator.core.now import Now
-from hlmonitor.aggregator.core.orders import OrderState
 from hlmonitor.aggregator.core.wallet import OpenGap, Wallet
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.fills import Fill
-from hlmonitor.domain.orders import OrderRef
 from hlmonitor.v1 import events_pb2, storage_pb2
 
 LATE = "fills came later than the dedup horizon: they are stored, and no signal tells of them"
@@ -53,24 +51,6 @@ class Coverage:
         if caught_up.from_ms <= wallet.resume_from_ms(feed) < caught_up.through_ms:
             self._move_watermark(wallet, feed, caught_up.through_ms)
 
-    def unseen(self, wallet: Wallet, order: OrderState, now: Now) -> None:
-        """An order's status told of fills, and none came in time.
-
-        What somebody has read through the status lacks them, and nothing else can prove them. What nobody has read may
-        still bring them: that is a gap until somebody has.
-        """
-        feed, status_ms = fill_feed(order.ref), order.status.time_ms if order.status else 0
-        gap = events_pb2.Gap(
-            address=wallet.address,
-            feed=feed,
-            from_ms=order.order_time_ms or status_ms,
-            reason=f"no fill of order {order.ref.oid} was seen",
-        )
-        if feed not in wallet.gaps and wallet.watermarks.get(feed, -1) >= status_ms:
-            self._record(wallet, feed, OpenGap(gap.from_ms, gap.reason, now.mono_s), "unprovable", status_ms)
-        else:
-            self.lost(wallet, gap, now)
-
     def removed(self, wallet: Wallet) -> None:
         """Nobody watches the wallet any more: its gaps end with it."""
         for feed, gap in wallet.gaps.items():
@@ -103,11 +83,6 @@ class Coverage:
     def _move_watermark(self, wallet: Wallet, feed: events_pb2.Feed.ValueType, to_ms: int) -> None:
         wallet.watermarks[feed] = to_ms
         self.outbox.watermark(storage_pb2.Watermark(address=wallet.address, feed=feed, watermark_ms=to_ms))
-
-
-def fill_feed(ref: OrderRef) -> events_pb2.Feed.ValueType:
-    """The feed that tells an order's fills."""
-    return events_pb2.FEED_USER_FILLS if ref.twap_id is None else events_pb2.FEED_USER_TWAP_SLICE_FILLS
 
 
 def _row(address: Address, feed: int, from_ms: int, to_ms: int | None, reason: str, state: str) -> storage_pb2.GapRow:

@@ -4,7 +4,6 @@ import heapq
 from dataclasses import dataclass, field
 
 from hlmonitor.aggregator.core.batch import Outbox
-from hlmonitor.aggregator.core.coverage import Coverage, fill_feed
 from hlmonitor.aggregator.core.memory import Memory
 from hlmonitor.aggregator.core.metadata import Markets
 from hlmonitor.aggregator.core.now import Now
@@ -16,9 +15,9 @@ from hlmonitor.aggregator.core.signals import Decision, build_signal
 from hlmonitor.aggregator.core.tally import Tally
 from hlmonitor.aggregator.core.triggers import Patience, Trigger, judge
 from hlmonitor.aggregator.core.wallet import Wallet
-from hlmonitor.domain.decimals import ZERO
 from hlmonitor.domain.orders import OrderId
 from hlmonitor.domain.sizes import SizeBounds
+from hlmonitor.v1 import storage_pb2
 
 UNCOMMITTED_S = 10.0
 """An order that may rest but is not committed is looked at again so late: while SQL is away there may be many."""
@@ -29,7 +28,6 @@ class Decider:
     """Judges the orders of one partition."""
 
     outbox: Outbox
-    coverage: Coverage
     memory: Memory
     markets: Markets
     patience: Patience
@@ -49,13 +47,14 @@ class Decider:
             now.mono_s,
             paused_until_s=wallet.paused_until_s(now.mono_s),
             has_gap=bool(wallet.gaps),
+            is_unread=order.is_unseen and not order.was_read and wallet.entry is not None,
         )
         if verdict.ask_backfill:
             self._ask_backfill(order)
         if verdict.trigger is not None:
             self._emit(wallet, order, verdict.trigger, now, complete=verdict.complete)
         if verdict.closes:
-            self._close(wallet, order, verdict.trigger, now)
+            self._close(wallet, order, verdict.trigger)
         elif verdict.rests:
             self._rest(wallet, order, now)
         elif verdict.look_again_s is not None:
@@ -68,16 +67,16 @@ class Decider:
         _, _, identity, address = heapq.heappop(self._due)
         return address, identity
 
-    def run_again(self, wallet: Wallet, now: Now) -> None:
-        """The wallet's timers run again: what they would have ended meanwhile is due."""
+    def run_again(self, wallet: Wallet, until_s: float, now: Now) -> None:
+        """The wallet's timers were to stand still until then and do not: what they would have ended is due."""
         for order in wallet.orders.values():
-            if order.scheduled_s is not None:
+            if order.scheduled_s is not None and order.scheduled_s <= until_s:
                 self._schedule(order, now.mono_s)
 
     def flush(self, wallet: Wallet, order: OrderState, now: Now) -> None:
         """Send what is unemitted as a partial and close the order: its wallet is not watched any more."""
         self._emit(wallet, order, Trigger.REMOVAL, now, complete=False)
-        self._close(wallet, order, Trigger.REMOVAL, now)
+        self._close(wallet, order, Trigger.REMOVAL)
 
     def _emit(self, wallet: Wallet, order: OrderState, trigger: Trigger, now: Now, *, complete: bool) -> None:
         for leg in order.pending_legs:
@@ -91,9 +90,9 @@ class Decider:
             unit.emitted_legs.add(leg)
             self.tally.triggers[trigger.value] += 1
 
-    def _close(self, wallet: Wallet, order: OrderState, trigger: Trigger | None, now: Now) -> None:
-        if trigger is Trigger.GRACE and order.filled == ZERO and order.status and order.status.tells_of_fills:
-            self.coverage.unseen(wallet, order, now)
+    def _close(self, wallet: Wallet, order: OrderState, trigger: Trigger | None) -> None:
+        if trigger is Trigger.GRACE and order.is_unseen:
+            self.outbox.gap(_unseen(order))
         self.outbox.finish(order, self.markets.symbol_of(order.ref.coin))
         wallet.orders.pop(order.id, None)
         wallet.episodes.tell(order.id)
@@ -116,7 +115,7 @@ class Decider:
         status_ms = order.status.time_ms if order.status else 0
         oids = (order.ref.oid,) if order.ref.twap_id is None else ()
         from_ms = order.order_time_ms or first_ms or status_ms
-        self.requests.append(BackfillRequest(order.ref.address, fill_feed(order.ref), from_ms, oids))
+        self.requests.append(BackfillRequest(order.ref.address, order.fill_feed, from_ms, oids))
 
     def _schedule(self, order: OrderState, due_s: float) -> None:
         if order.scheduled_s is not None and order.scheduled_s <= due_s:
@@ -124,3 +123,16 @@ class Decider:
         order.scheduled_s = due_s
         self._planned += 1
         heapq.heappush(self._due, (due_s, self._planned, order.id, order.ref.address))
+
+
+def _unseen(order: OrderState) -> storage_pb2.GapRow:
+    """The record that a status spoke of fills that never came."""
+    time_ms = order.status.time_ms if order.status else 0
+    return storage_pb2.GapRow(
+        address=order.ref.address,
+        feed=order.fill_feed,
+        from_ms=order.order_time_ms or time_ms,
+        to_ms=time_ms,
+        reason=f"no fill of order {order.ref.oid} was seen",
+        state="unprovable",
+    )

@@ -10,6 +10,7 @@ from hlmonitor.aggregator.core.inputs import FillInput
 from hlmonitor.domain.decimals import ZERO, plus, product, total
 from hlmonitor.domain.fills import Fill, FillDigest, Leg, Part, Side, split
 from hlmonitor.domain.orders import Kind, OrderId, OrderRef, TerminalStatus, kind_of
+from hlmonitor.v1 import events_pb2
 
 
 @dataclass(slots=True)
@@ -62,6 +63,8 @@ class OrderState:
     status_at_s: float = 0.0
     """When the status came, or when a late fill gave the order new grace."""
     backfill_asked: bool = False
+    was_read: bool = False
+    """The feed of its fills was read again through the moment of its end."""
     first_pending_at_s: float | None = None
     """When the first fill that no signal took came; None while there is none."""
     last_fill_at_s: float = 0.0
@@ -121,6 +124,16 @@ class OrderState:
     def is_whole(self) -> bool:
         """The terminal status is known and every fill that it speaks of was seen."""
         return self.status is not None and self.status.orig_sz > 0 and self.filled == self.status.filled
+
+    @property
+    def is_unseen(self) -> bool:
+        """The terminal status speaks of fills, and none was seen."""
+        return self.status is not None and self.status.tells_of_fills and self.filled == ZERO
+
+    @property
+    def fill_feed(self) -> events_pb2.Feed.ValueType:
+        """The feed that tells its fills."""
+        return events_pb2.FEED_USER_FILLS if self.ref.twap_id is None else events_pb2.FEED_USER_TWAP_SLICE_FILLS
 
 
 def hold(heard: FillInput, received_at_ms: int, *, uncounted: bool) -> HeldFill:

@@ -71,7 +71,7 @@ class Partition:
     def __post_init__(self) -> None:
         """Give the parts the same memory and outbox."""
         self.coverage = Coverage(self.outbox)
-        self.decider = Decider(self.outbox, self.coverage, self.memory, self.markets, self.patience, self.sizes)
+        self.decider = Decider(self.outbox, self.memory, self.markets, self.patience, self.sizes)
         self.recall = Recall(self.memory, self.outbox, self.decider.resting)
         self.doubts = Doubts(self.decider, self.coverage, self.routine_s)
 
@@ -238,20 +238,23 @@ class Partition:
         if wallet := self.wallets.get(address):
             wallet.vigil.lost_gateway(now.mono_s)
 
-    def read_again(self, gap: events_pb2.Gap) -> None:
+    def read_again(self, gap: events_pb2.Gap, now: Now) -> None:
         """Ask another gateway, which streams the wallet too, for what a gap has left open."""
-        self.wallet(Address(gap.address)).vigil.opened(())
+        wallet = self.wallet(Address(gap.address))
+        paused_until_s = wallet.paused_until_s(now.mono_s)
+        wallet.vigil.opened(())
+        self._end_pause(wallet, paused_until_s, now)
         self.decider.requests.append(BackfillRequest(Address(gap.address), gap.feed, gap.from_ms, ()))
 
     def caught_up(self, caught_up: events_pb2.CaughtUp, now: Now) -> None:
         """Everything of the feed in the range came before this event: the watermark moves, a covered gap closes."""
         wallet = self.wallet(Address(caught_up.address))
-        was_paused = wallet.paused_until_s(now.mono_s) is not None
+        paused_until_s = wallet.paused_until_s(now.mono_s)
         wallet.is_by_trades |= caught_up.feed == events_pb2.FEED_TRADES
         wallet.vigil.caught_up(caught_up.feed)
         self.coverage.covered(wallet, caught_up)
-        if was_paused and wallet.paused_until_s(now.mono_s) is None:
-            self.decider.run_again(wallet, now)
+        wallet.note_read(caught_up)
+        self._end_pause(wallet, paused_until_s, now)
 
     def opened(self, address: Address) -> None:
         """A gateway has a wallet's subscriptions: tell it where to take each feed up."""
@@ -271,16 +274,15 @@ class Partition:
 
     def tick(self, now: Now) -> None:
         """Let the orders' timers run out, as many as one batch takes and others need not wait for."""
-        for _ in range(MOST_DUE_AT_ONCE):
-            due = None if self.outbox.is_full else self.decider.next_due(now)
-            if due is None:
-                return
+        judged = 0
+        while judged < MOST_DUE_AT_ONCE and not self.outbox.is_full and (due := self.decider.next_due(now)):
             address, identity = due
             wallet = self.wallets.get(Address(address))
             order = wallet.orders.get(identity) if wallet else None
             if wallet and order and order.scheduled_s is not None and order.scheduled_s <= now.mono_s:
                 order.scheduled_s = None
                 self.decider.decide(wallet, order, now)
+                judged += 1
 
     def sweep(self, now: Now) -> None:
         """Let removals take effect and position caches be written; looks at every wallet, so not at every tick."""
@@ -297,6 +299,14 @@ class Partition:
         """What was counted since the last call."""
         tally, self.decider.tally = self.decider.tally, Tally()
         return tally
+
+    def _end_pause(self, wallet: Wallet, was_until_s: float | None, now: Now) -> None:
+        """See whether a pause of the wallet's timers is over sooner than it was to be."""
+        if was_until_s is None:
+            return
+        until_s = wallet.paused_until_s(now.mono_s)
+        if until_s is None or until_s < was_until_s:
+            self.decider.run_again(wallet, was_until_s, now)
 
     def _sweep_wallet(self, wallet: Wallet, now: Now) -> None:
         removed_at_ms = wallet.entry.removed_at_ms if wallet.entry else None

@@ -55,13 +55,14 @@ class Verdict:
 
 
 def judge(
-    order: OrderState, patience: Patience, now_s: float, *, paused_until_s: float | None, has_gap: bool
+    order: OrderState, patience: Patience, now_s: float, *, paused_until_s: float | None, has_gap: bool, is_unread: bool
 ) -> Verdict:
     """Judge an order. While paused (its wallet's gateway has to catch up, and may bring what it lacks) no timer ends.
 
     `paused_until_s` is monotonic, None when the wallet's timers run; whoever ends a pause sooner has the order judged
     again. System fills and a timeout of 0 are never paused: nothing urgent waits. But while its wallet `has_gap`,
-    paused or no longer, silence does not prove that all of a system order was seen.
+    paused or no longer, silence does not prove that all of a system order was seen. An end that tells of fills of which
+    none came proves nothing while `is_unread`: nobody has read the feed through it.
     """
     if order.ref.is_system:
         return _system(order, patience, now_s, has_gap=has_gap)
@@ -73,7 +74,7 @@ def judge(
     if patience.order_timeout_s == 0 and order.first_pending_at_s is not None:
         return Verdict(Trigger.TIMEOUT, look_again_s=rests_at_s)
     if order.status is not None:
-        return _does_not_add_up(order, patience, now_s, paused_until_s)
+        return _does_not_add_up(order, patience, now_s, paused_until_s, is_unread=is_unread)
     if order.first_pending_at_s is None:
         return Verdict(rests=True) if rests_at_s == now_s else Verdict(look_again_s=rests_at_s)
     due_s = order.first_pending_at_s + patience.order_timeout_s
@@ -102,11 +103,15 @@ def _episode(order: OrderState, patience: Patience, now_s: float, *, has_gap: bo
     return Verdict(look_again_s=min(quiet_at_s, begun_s + patience.order_timeout_s))
 
 
-def _does_not_add_up(order: OrderState, patience: Patience, now_s: float, paused_until_s: float | None) -> Verdict:
+def _does_not_add_up(
+    order: OrderState, patience: Patience, now_s: float, paused_until_s: float | None, *, is_unread: bool
+) -> Verdict:
     asks_at_s = order.status_at_s + patience.missing_fills_s
     asks = not order.backfill_asked and now_s >= asks_at_s
     grace_ends_s = order.status_at_s + patience.status_grace_s
     if now_s >= grace_ends_s and paused_until_s is None:
+        if is_unread:
+            return Verdict(ask_backfill=True, look_again_s=now_s + patience.status_grace_s)
         return Verdict(Trigger.GRACE, closes=True, ask_backfill=asks)
     if not order.backfill_asked and not asks:
         return Verdict(look_again_s=asks_at_s)

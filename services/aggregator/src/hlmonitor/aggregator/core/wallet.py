@@ -14,6 +14,7 @@ from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.fills import Feed, Fill, FillDigest
 from hlmonitor.domain.orders import OrderId, OrderRef
 from hlmonitor.domain.watch import WatchEntry
+from hlmonitor.v1 import events_pb2
 
 GAP_PAUSE_S = 60.0
 """A gap, or the loss of the gateway, holds timers up for at most this long (DESIGN §6.4)."""
@@ -86,6 +87,12 @@ class Wallet:
         if (status.coin, status.oid) in self.system_oids:
             return True
         return self.entry is None or status.status_time_ms < self.entry.signals_from_ms
+
+    def note_read(self, caught_up: events_pb2.CaughtUp) -> None:
+        """A feed was read: what it lacks of orders that ended meanwhile nobody will bring."""
+        for order in self.orders.values():
+            if order.status and order.is_unseen and order.fill_feed == caught_up.feed:
+                order.was_read |= caught_up.from_ms <= order.status.time_ms <= caught_up.through_ms
 
     def take_number(self) -> int:
         """The next signal's number."""

@@ -134,7 +134,7 @@ class Intake:
             case events_pb2.Gap() as gap:
                 partition.gap(gap, now)
                 if not gap.HasField("to_ms") and self.sessions.prefer_another(waiting.address, waiting.session):
-                    partition.read_again(gap)
+                    partition.read_again(gap, now)
             case events_pb2.CaughtUp() as caught_up:
                 partition.caught_up(caught_up, now)
             case events_pb2.Closed():

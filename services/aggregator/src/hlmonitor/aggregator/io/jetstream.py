@@ -22,8 +22,6 @@ STREAM = "HL_SIGNALS"
 SUBJECTS = f"{SUBJECT}.>"
 RETRY_S = 0.25
 READ_AT_ONCE = 1_000
-TOLD_S = 2
-"""The server's answer to news comes within this time, or they are told again."""
 
 _MARK = "Hlmon-Publish"
 """Header with a token of the attempt to publish one signal, the same over its repeats."""
@@ -121,8 +119,6 @@ class JetStream:
         """As the protocol's."""
         with _errors():
             await self.client.publish(subject, payload)
-            # Without the server's answer it may be in a socket whose other end is gone.
-            await self.client.flush(TOLD_S)
 
 
 def _message(seq: int, data: bytes | None, headers: Mapping[str, str] | None) -> Message:

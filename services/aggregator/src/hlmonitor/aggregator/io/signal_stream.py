@@ -102,5 +102,5 @@ class SignalStream(Protocol):
         ...
 
     async def tell(self, subject: str, payload: bytes) -> None:
-        """Publish on core NATS, at least once: who listens now has it, nobody else."""
+        """Publish on core NATS: who listens now has it, nobody else."""
         ...
