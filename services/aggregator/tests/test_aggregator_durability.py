@@ -16,6 +16,7 @@ from hlmonitor.aggregator.core.payload import legacy_json
 from hlmonitor.aggregator.core.publishing import PublishQueue
 from hlmonitor.aggregator.core.requests import BackfillRequest, ResumeRequest
 from hlmonitor.aggregator.core.restore import Restorer
+from hlmonitor.aggregator.core.triggers import Patience
 from hlmonitor.domain.fills import digest_of
 from hlmonitor.domain.orders import order_id, order_of, void_id
 from hlmonitor.domain.watch import WatchEntry
@@ -263,6 +264,54 @@ def test_an_end_without_its_fills_cannot_be_proven_once_the_feed_was_read_withou
     desk.commit()
     (gap,) = (gap for batch in desk.batches for gap in batch.gaps)
     assert (gap.state, gap.from_ms, gap.to_ms) == ("unprovable", START_MS, START_MS)
+
+
+def test_an_end_without_its_fills_that_the_venue_shows_no_more_cannot_be_proven() -> None:
+    desk = Desk()
+    desk.caught_up()
+    desk.status()
+    fills = events_pb2.FEED_USER_FILLS
+    lost = events_pb2.Gap(address=WHALE, feed=fills, from_ms=0, to_ms=START_MS + 50, reason="too old")
+    desk.partition.gap(lost, desk.now)
+    _cover(desk, fills, START_MS + 50, START_MS + 90)
+    desk.wait(11)
+    assert desk.partition.wallets[WHALE].orders == {}
+    desk.commit()
+    assert [gap.reason for batch in desk.batches for gap in batch.gaps] == ["too old", "no fill of order 1 was seen"]
+
+
+def test_a_reading_that_begins_within_a_gap_proves_nothing_of_an_end_without_its_fills() -> None:
+    desk = Desk()
+    desk.caught_up()
+    fills = events_pb2.FEED_USER_FILLS
+    desk.partition.gap(events_pb2.Gap(address=WHALE, feed=fills, from_ms=START_MS - 9, reason="closed"), desk.now)
+    desk.status()
+    _cover(desk, fills, START_MS, START_MS)
+    desk.wait(90)
+    assert desk.partition.wallets[WHALE].orders
+    _cover(desk, fills, START_MS - 9, START_MS)
+    desk.wait(11)
+    assert desk.partition.wallets[WHALE].orders == {}
+
+
+def test_an_end_of_an_order_that_is_older_than_the_watch_records_no_gap() -> None:
+    desk = Desk(watch_from_ms=START_MS)
+    desk.caught_up()
+    desk.status(order_time_ms=START_MS - 1)
+    desk.cover(from_ms=START_MS, through_ms=START_MS)
+    desk.wait(11)
+    desk.commit()
+    assert desk.partition.wallets[WHALE].orders == {}
+    assert [gap for batch in desk.batches for gap in batch.gaps] == []
+
+
+def test_an_end_without_its_fills_asks_now_and_then_even_without_any_grace() -> None:
+    desk = Desk()
+    desk.partition.decider.patience = Patience(status_grace_s=0)
+    desk.status()
+    desk.partition.tick(desk.now)
+    desk.wait(25)
+    assert len([it for it in desk.partition.take_requests() if isinstance(it, BackfillRequest)]) == 3
 
 
 def test_an_end_without_its_fills_of_a_wallet_that_nobody_watches_waits_for_nobody() -> None:

@@ -91,7 +91,7 @@ class Decider:
             self.tally.triggers[trigger.value] += 1
 
     def _close(self, wallet: Wallet, order: OrderState, trigger: Trigger | None) -> None:
-        if trigger is Trigger.GRACE and order.is_unseen:
+        if trigger is Trigger.GRACE and order.is_unseen and not wallet.has_begun_before(order):
             self.outbox.gap(_unseen(order))
         self.outbox.finish(order, self.markets.symbol_of(order.ref.coin))
         wallet.orders.pop(order.id, None)
@@ -114,7 +114,8 @@ class Decider:
         first_ms = min((held.fill.time_ms for held in order.fills.values()), default=0)
         status_ms = order.status.time_ms if order.status else 0
         oids = (order.ref.oid,) if order.ref.twap_id is None else ()
-        from_ms = order.order_time_ms or first_ms or status_ms
+        # The end of a TWAP is told in whole seconds: it may lie before the beginning.
+        from_ms = min(filter(None, (order.order_time_ms or first_ms, status_ms)), default=0)
         self.requests.append(BackfillRequest(order.ref.address, order.fill_feed, from_ms, oids))
 
     def _schedule(self, order: OrderState, due_s: float) -> None:

@@ -229,6 +229,7 @@ class Partition:
             wallet.tracked.forget()
         if gap.HasField("to_ms"):
             self.coverage.give_up(wallet, gap)
+            wallet.note_read(gap.feed, gap.from_ms, gap.to_ms)
         else:
             wallet.vigil.lost()
             self.coverage.lost(wallet, gap, now)
@@ -253,7 +254,8 @@ class Partition:
         wallet.is_by_trades |= caught_up.feed == events_pb2.FEED_TRADES
         wallet.vigil.caught_up(caught_up.feed)
         self.coverage.covered(wallet, caught_up)
-        wallet.note_read(caught_up)
+        if caught_up.feed not in wallet.gaps:
+            wallet.note_read(caught_up.feed, caught_up.from_ms, caught_up.through_ms)
         self._end_pause(wallet, paused_until_s, now)
 
     def opened(self, address: Address) -> None:

@@ -7,6 +7,9 @@ from hlmonitor.aggregator.core.episodes import QUIET_S
 from hlmonitor.aggregator.core.orders import OrderState
 from hlmonitor.domain.orders import Kind
 
+ASK_AGAIN_S = 10.0
+"""For the fills of an end that tells of some and has none, a gateway is asked this often."""
+
 
 class Trigger(StrEnum):
     """Why a signal is sent."""
@@ -111,7 +114,7 @@ def _does_not_add_up(
     grace_ends_s = order.status_at_s + patience.status_grace_s
     if now_s >= grace_ends_s and paused_until_s is None:
         if is_unread:
-            return Verdict(ask_backfill=True, look_again_s=now_s + patience.status_grace_s)
+            return Verdict(ask_backfill=True, look_again_s=now_s + ASK_AGAIN_S)
         return Verdict(Trigger.GRACE, closes=True, ask_backfill=asks)
     if not order.backfill_asked and not asks:
         return Verdict(look_again_s=asks_at_s)

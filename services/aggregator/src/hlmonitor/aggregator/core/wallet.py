@@ -14,7 +14,6 @@ from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.fills import Feed, Fill, FillDigest
 from hlmonitor.domain.orders import OrderId, OrderRef
 from hlmonitor.domain.watch import WatchEntry
-from hlmonitor.v1 import events_pb2
 
 GAP_PAUSE_S = 60.0
 """A gap, or the loss of the gateway, holds timers up for at most this long (DESIGN §6.4)."""
@@ -88,11 +87,15 @@ class Wallet:
             return True
         return self.entry is None or status.status_time_ms < self.entry.signals_from_ms
 
-    def note_read(self, caught_up: events_pb2.CaughtUp) -> None:
-        """A feed was read: what it lacks of orders that ended meanwhile nobody will bring."""
+    def note_read(self, feed: int, from_ms: int, through_ms: int) -> None:
+        """A feed was read, or cannot be: what is not there of orders that ended in between nobody will bring."""
         for order in self.orders.values():
-            if order.status and order.is_unseen and order.fill_feed == caught_up.feed:
-                order.was_read |= caught_up.from_ms <= order.status.time_ms <= caught_up.through_ms
+            if order.status and order.is_unseen and order.fill_feed == feed:
+                order.was_read |= from_ms <= order.status.time_ms <= through_ms
+
+    def has_begun_before(self, order: OrderState) -> bool:
+        """Whether an order is older than the watch: its fills may all lie before it, and are not ours to tell."""
+        return self.entry is not None and 0 < order.order_time_ms < self.entry.signals_from_ms
 
     def take_number(self) -> int:
         """The next signal's number."""

@@ -63,6 +63,10 @@ class Reading:
 
     def __post_init__(self) -> None:
         """Nothing is read yet."""
+        self.begin()
+
+    def begin(self) -> None:
+        """Read from the beginning, perhaps again."""
         work = self.work
         kind = "routine" if work.routine else "asked" if work.generation is None else "catch_up"
         self.progress = Progress(pb.Feed.Name(work.feed), kind, work.from_ms, self.session.venue_ms, work.from_ms)
@@ -115,6 +119,7 @@ class CatchupReader:
         return None
 
     async def _read(self, reading: Reading) -> Catchup | None:
+        reading.begin()
         session, work = reading.session, reading.work
         known_ms = session.venue_ms - self.rest_lag_ms
         pager = Pager[_Row](work.from_ms, work.to_ms, lambda row: row.fill.time)
