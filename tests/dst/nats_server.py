@@ -152,6 +152,11 @@ class NatsClient:
         return not self._server.is_away and self._scope.is_alive
 
     @property
+    def stats(self) -> dict[str, int]:
+        """What services look at of the library's."""
+        return {"reconnects": self.connections}
+
+    @property
     def server(self) -> NatsServer:
         """The server, for the parts of this client."""
         return self._server

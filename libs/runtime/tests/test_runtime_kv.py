@@ -1,6 +1,7 @@
 """Buckets against a real server: read, written by compare-and-set, and followed through crashes of the server."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -9,18 +10,20 @@ from nats.errors import Error as NatsError
 
 from hlmonitor.local.nats import NatsServer
 from hlmonitor.local.waiting import eventually
-from hlmonitor.runtime.kv import Put, Removed, Synced, bucket_config, follow, open_bucket, read_all, write_at
+from hlmonitor.runtime.kv import Freshness, Put, Removed, Synced, bucket_config, follow, open_bucket, read_all, write_at
 
 DISK = bucket_config("test_disk")
 MEMORY = bucket_config("test_memory", ttl_s=1.0)
 
 
 @asynccontextmanager
-async def following(client: Client, *, memory: bool = False) -> AsyncIterator[list[Put | Removed | Synced]]:
+async def following(
+    client: Client, *, memory: bool = False, quiet_s: float = 0.5, freshness: Freshness | None = None
+) -> AsyncIterator[list[Put | Removed | Synced]]:
     told: list[Put | Removed | Synced] = []
 
     async def listen() -> None:
-        async for change in follow(client, MEMORY if memory else DISK, quiet_s=0.5):
+        async for change in follow(client, MEMORY if memory else DISK, quiet_s=quiet_s, freshness=freshness):
             told.append(change)  # noqa: PERF401 the following never ends
 
     task = asyncio.create_task(listen())
@@ -77,6 +80,30 @@ async def test_changes_are_told_after_the_server_was_killed_and_started_again(
         await eventually(lambda: ("a", b"2") in values(told), "the change was told")
         await put(client, "c", b"3")
         await eventually(lambda: ("c", b"3") in values(told), "later changes are told")
+
+
+async def test_a_calm_bucket_is_read_anew_as_soon_as_the_connection_stands_again(
+    server: NatsServer, client: Client
+) -> None:
+    await put(client, "a", b"1")
+    async with following(client, quiet_s=600) as told:
+        await eventually(lambda: Synced() in told, "the bucket was read")
+        server.kill()
+        server.start()
+        await put(client, "a", b"2")
+        await eventually(lambda: ("a", b"2") in values(told), "the change was told")
+
+
+async def test_a_bucket_is_read_anew_for_whoever_wants_to_know_it_as_it_is_now(client: Client) -> None:
+    freshness = Freshness()
+    await put(client, "a", b"1")
+    async with following(client, quiet_s=600, freshness=freshness) as told:
+        await eventually(lambda: Synced() in told, "the bucket was read")
+        now = time.monotonic()
+        assert freshness.read_s < now
+        freshness.want(now)
+        await eventually(lambda: freshness.read_s > now, "the bucket was read again")
+    assert values(told) == [("a", b"1"), ("a", b"1")]
 
 
 async def test_what_vanished_while_nobody_listened_is_told_before_the_next_synced(

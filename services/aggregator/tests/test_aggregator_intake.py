@@ -4,12 +4,19 @@ import pytest
 import structlog
 from aggregates import START_MS, WHALE, Desk, fill_message
 
+from hlmonitor.aggregator.core.convert import input_of
+from hlmonitor.aggregator.core.doubts import FILL_FEEDS
+from hlmonitor.aggregator.core.inputs import FillInput
 from hlmonitor.aggregator.core.requests import BackfillRequest
 from hlmonitor.aggregator.io.intake import Intake
 from hlmonitor.aggregator.io.sessions import Session, Sessions
+from hlmonitor.domain.addresses import Address
+from hlmonitor.domain.watch import WatchEntry
+from hlmonitor.runtime.kv import Freshness
 from hlmonitor.v1 import events_pb2, storage_pb2
 
 FEED = events_pb2.FEED_USER_FILLS
+STRANGER = Address("0x" + "5" * 40)
 
 
 def opened() -> events_pb2.Event:
@@ -114,6 +121,35 @@ def test_what_waits_of_a_stream_is_dropped_when_its_gateway_opens_another_and_se
         intake.take(again, events_pb2.Event(seq=seq, opened=events_pb2.Opened(address=WHALE)))
     intake.superseded_by(again)
     assert len(intake) == 6
+
+
+def test_a_wallet_that_the_list_lacks_is_let_go_only_when_the_list_is_newer_than_what_came_of_it() -> None:
+    desk, session, freshness = Desk(), Session(), Freshness(read_s=0)
+    intake = Intake(0, Sessions(), structlog.stdlib.get_logger(), lambda: desk.now, freshness)
+    fill = fill_message(address=STRANGER, tid=1)
+    intake.take(session, events_pb2.Event(seq=1, received_at_ms=START_MS, fill=fill.SerializeToString()))
+    came_s = desk.now_s
+    for waited_s in (0.0, 600.0):
+        desk.now_s = came_s + waited_s
+        intake.flow(desk.partition, desk.now)
+        assert len(intake) == 1
+    assert freshness.wanted_s == came_s
+    freshness.read_s = came_s + 601
+    intake.flow(desk.partition, desk.now)
+    assert len(intake) == 0
+    assert desk.partition.take_tally().effects["ignored"] == 1
+
+
+def test_what_was_let_go_of_a_wallet_is_read_again_when_the_list_says_that_it_was_watched() -> None:
+    desk = Desk()
+    heard = input_of(events_pb2.Event(fill=fill_message(address=STRANGER, tid=1).SerializeToString()))[1]
+    assert isinstance(heard, FillInput)
+    desk.partition.fill(heard, START_MS, desk.now)
+    entry = WatchEntry(address=STRANGER, watch_from_ms=START_MS - 5)
+    desk.partition.watch({entry.address: entry}, desk.now)
+    asked = [it for it in desk.partition.take_requests() if isinstance(it, BackfillRequest)]
+    assert asked == [BackfillRequest(entry.address, feed, START_MS - 5, ()) for feed in FILL_FEEDS]
+    assert desk.partition.wallets[entry.address].gaps.keys() == set(FILL_FEEDS)
 
 
 def _fill(row: storage_pb2.FillRow) -> events_pb2.Fill:

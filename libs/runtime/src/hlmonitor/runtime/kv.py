@@ -1,7 +1,8 @@
 """Buckets in JetStream's key-value store: opened when needed, followed for ever."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from nats.js.kv import KV_DEL, KV_PURGE, KeyValue
 from hlmonitor.runtime.nats import REQUEST_TIMEOUT_S, STREAM_EXISTS, WRONG_LAST_SEQUENCE, jetstream_of
 
 RETRY_S = 0.2
+_LOOK_S = 0.25
+"""A watch that is silent looks so often whether it is still worth anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,19 @@ class Removed:
 @dataclass(frozen=True, slots=True)
 class Synced:
     """Everything that the bucket held when the watch began was told."""
+
+
+@dataclass(slots=True)
+class Freshness:
+    """How new what a follower knows is. Times are monotonic seconds."""
+
+    read_s: float = float("-inf")
+    """When its latest whole reading of the bucket began: what was put before that it knows."""
+    wanted_s: float = float("-inf")
+
+    def want(self, after_s: float) -> None:
+        """Have the bucket read anew unless a reading began after this."""
+        self.wanted_s = max(self.wanted_s, after_s)
 
 
 async def open_bucket(client: Client, config: KeyValueConfig) -> KeyValue:
@@ -113,24 +129,37 @@ async def write_at(bucket: KeyValue, key: str, value: bytes | None, revision: in
     return True
 
 
-async def follow(client: Client, config: KeyValueConfig, *, quiet_s: float) -> AsyncIterator[Put | Removed | Synced]:
+async def follow(
+    client: Client, config: KeyValueConfig, *, quiet_s: float, freshness: Freshness | None = None
+) -> AsyncIterator[Put | Removed | Synced]:
     """Every value of a bucket, then Synced, then each change, for ever.
 
-    After `quiet_s` without an entry, and after any failure, the watch is opened anew: a consumer that the server
-    forgot in a restart stays silent without an error. What vanished meanwhile is told as Removed before Synced.
+    After `quiet_s` without an entry, after a reconnect and after any failure the watch is opened anew: a consumer that
+    the server forgot in a restart stays silent without an error. What vanished meanwhile is told as Removed before
+    Synced. `freshness` is told of each whole reading, and can ask for one.
     """
     known: set[str] = set()
+    freshness = freshness or Freshness()
     while True:
+        began_s, connection = time.monotonic(), client.stats["reconnects"]
+
+        def is_stale(began_s: float = began_s, connection: int = connection) -> bool:
+            return freshness.wanted_s >= began_s or client.stats["reconnects"] != connection
+
         try:
-            async for change in _watch(await open_bucket(client, config), known, quiet_s):
+            async for change in _watch(await open_bucket(client, config), known, quiet_s, is_stale):
+                if isinstance(change, Synced):
+                    freshness.read_s = began_s
                 yield change
         except (NatsError, OSError, TimeoutError):
             await asyncio.sleep(RETRY_S)
 
 
-async def _watch(bucket: KeyValue, known: set[str], quiet_s: float) -> AsyncIterator[Put | Removed | Synced]:
+async def _watch(
+    bucket: KeyValue, known: set[str], quiet_s: float, is_stale: Callable[[], bool]
+) -> AsyncIterator[Put | Removed | Synced]:
     seen: set[str] = set()
-    async with aclosing(_entries(bucket, quiet_s)) as entries:
+    async with aclosing(_entries(bucket, quiet_s, is_stale)) as entries:
         async for entry in entries:
             if entry is None:
                 for key in known - seen:
@@ -148,7 +177,9 @@ async def _watch(bucket: KeyValue, known: set[str], quiet_s: float) -> AsyncIter
                 yield _put(entry)
 
 
-async def _entries(bucket: KeyValue, quiet_s: float) -> AsyncGenerator[KeyValue.Entry | None, None]:
+async def _entries(
+    bucket: KeyValue, quiet_s: float, is_stale: Callable[[], bool] = lambda: False
+) -> AsyncGenerator[KeyValue.Entry | None, None]:
     # None, once, when everything that the bucket held was told. The watcher says so too, but too early when the server
     # has sent what it holds and the client has not read it yet: a long list then looked empty.
     told = (await bucket.status()).values == 0
@@ -157,9 +188,7 @@ async def _entries(bucket: KeyValue, quiet_s: float) -> AsyncGenerator[KeyValue.
         if told:
             yield None
         while True:
-            # Not watcher.updates(): its wait_for forgets a cancellation that comes with an entry (Python 3.11).
-            async with asyncio.timeout(quiet_s):
-                entry: KeyValue.Entry | None = await anext(watcher)
+            entry = await _next(watcher, quiet_s, is_stale)
             if entry is None:
                 continue
             yield entry
@@ -169,6 +198,20 @@ async def _entries(bucket: KeyValue, quiet_s: float) -> AsyncGenerator[KeyValue.
     finally:
         with suppress(NatsError, OSError, TimeoutError):
             await watcher.stop()  # type: ignore[no-untyped-call]
+
+
+async def _next(watcher: KeyValue.KeyWatcher, quiet_s: float, is_stale: Callable[[], bool]) -> KeyValue.Entry | None:
+    quiet_at_s = time.monotonic() + quiet_s
+    while True:
+        try:
+            # Not watcher.updates(): its wait_for forgets a cancellation that comes with an entry (Python 3.11).
+            async with asyncio.timeout(max(min(_LOOK_S, quiet_at_s - time.monotonic()), 0)):
+                entry: KeyValue.Entry | None = await anext(watcher)
+        except TimeoutError:
+            if is_stale() or time.monotonic() >= quiet_at_s:
+                raise
+        else:
+            return entry
 
 
 def _put(entry: KeyValue.Entry) -> Put:

@@ -8,7 +8,7 @@ from nats.aio.client import Client
 
 from hlmonitor.domain.addresses import Address, AddressError, parse_address
 from hlmonitor.domain.watch import WatchEntry
-from hlmonitor.runtime.kv import Put, Removed, Synced, bucket_config, follow, open_bucket, read_all, write_at
+from hlmonitor.runtime.kv import Freshness, Put, Removed, Synced, bucket_config, follow, open_bucket, read_all, write_at
 
 BUCKET = bucket_config("hl_watch")
 REREAD_S = 30.0
@@ -53,7 +53,7 @@ class WatchList:
             return await self.put(entry, held.revision if held else None)
         return held is None or await self.purge(address, held.revision)
 
-    async def follow(self) -> AsyncIterator[dict[Address, WatchEntry]]:
+    async def follow(self, freshness: Freshness | None = None) -> AsyncIterator[dict[Address, WatchEntry]]:
         """The whole list, first when it was read fully, then after each change, for ever.
 
         Only a deletion takes a wallet off it. What vanishes without one was lost by the server: those wallets go on as
@@ -61,7 +61,7 @@ class WatchList:
         """
         entries: dict[Address, WatchEntry] = {}
         complete = False
-        async for change in follow(self._client, BUCKET, quiet_s=REREAD_S):
+        async for change in follow(self._client, BUCKET, quiet_s=REREAD_S, freshness=freshness):
             before = dict(entries)
             match change:
                 case Put() as put:

@@ -140,7 +140,7 @@ async def _run(service: Service[AggregatorSettings], parts: _Parts) -> None:
 
 
 async def _follow_watch_list(parts: _Parts, listed: asyncio.Event) -> None:
-    async for entries in WatchList(parts.client).follow():
+    async for entries in WatchList(parts.client).follow(parts.owner.shared.watch_list):
         parts.owner.on_watch_list(entries)
         listed.set()
 

@@ -92,6 +92,9 @@ class Partition:
         for address, entry in entries.items():
             wallet = self.wallet(address)
             before, wallet.entry = wallet.entry, entry
+            if wallet.was_overheard:
+                wallet.was_overheard = False
+                self.doubts.lost_sight(wallet, entry.signals_from_ms, "watched since before it was known", now)
             if before and entry.signals_from_ms < before.signals_from_ms:
                 # What lies between was never asked for.
                 self.doubts.lost_sight(wallet, entry.signals_from_ms, "signals start earlier now", now)
@@ -121,6 +124,7 @@ class Partition:
         uncounted = wallet.entry is None or fill.time_ms < wallet.entry.signals_from_ms
         if uncounted and order is None:
             # Older than the watch: only an order that goes on after it needs such a fill, for its sum.
+            wallet.was_overheard |= wallet.entry is None
             tally.effects["ignored"] += 1
             return
         is_late = not uncounted and fill.time_ms < now.wall_ms - self.dedup_horizon_s * 1000
@@ -158,6 +162,7 @@ class Partition:
         self.recall.status_taken_in(identity)
         if order is None:
             if wallet.says_nothing(status) or self.recall.finished(identity):
+                wallet.was_overheard |= wallet.entry is None
                 return
             order = wallet.order(ref, identity)
             order.order_time_ms = status.order_time_ms

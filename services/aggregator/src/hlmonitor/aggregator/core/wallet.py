@@ -46,6 +46,8 @@ class Wallet:
     """The chains of perp positions."""
     balances: Continuity = field(default_factory=Continuity)
     """The chains of spot balances, by token."""
+    was_overheard: bool = False
+    """Something of it came while nobody watched it, as far as we knew, and was let go."""
     system_oids: dict[tuple[str, int], None] = field(default_factory=dict)
     """Order ids of the venue's own fills: a status for one says nothing of an order of the wallet."""
     is_by_trades: bool = False

@@ -30,6 +30,7 @@ from hlmonitor.aggregator.settings import AggregatorSettings
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.watch import WatchEntry
 from hlmonitor.runtime.clock import wall_ms
+from hlmonitor.runtime.kv import Freshness
 from hlmonitor.runtime.logs import Log
 from hlmonitor.runtime.metrics import Metrics
 from hlmonitor.v1 import events_pb2, storage_pb2
@@ -59,6 +60,8 @@ class Shared:
     log: Log
     clock: Callable[[], Now] = clock
     memory: Budget = field(default_factory=Budget)
+    watch_list: Freshness = field(default_factory=Freshness)
+    """How new our copy of it is."""
     room: Room = field(init=False)
     announcer: Announcer = field(init=False)
 
@@ -87,7 +90,8 @@ class PartitionHost:
     _kick: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self.intake = Intake(self.number, self.shared.sessions, self.shared.log, self.shared.clock)
+        shared = self.shared
+        self.intake = Intake(self.number, shared.sessions, shared.log, shared.clock, shared.watch_list)
         self._reporter = Reporter(self.shared.settings.instance, self.number)
 
     @property

@@ -18,11 +18,13 @@ from hlmonitor.aggregator.core.partition import Partition
 from hlmonitor.aggregator.core.recall import AskFor, Question, lookup_of
 from hlmonitor.aggregator.io.sessions import Session, Sessions
 from hlmonitor.domain.addresses import Address
+from hlmonitor.runtime.kv import Freshness
 from hlmonitor.runtime.logs import Log
 from hlmonitor.v1 import events_pb2, ingest_pb2, storage_pb2
 
-STRANGER_S = 5.0
-"""Events of a wallet that our copy of the watch list does not have yet wait for it this long."""
+STRANGER_S = 1.0
+"""Events of a wallet that our copy of the watch list does not have wait for it this long before the list is read anew.
+They wait until it was: only a list that is newer than they are says that nobody watches the wallet any more."""
 BEHIND_S = 1.0
 """When the first that waits has waited so long, timers wait too."""
 MAX_LOOKUPS = 1_000
@@ -48,6 +50,7 @@ class Intake:
     sessions: Sessions
     log: Log
     clock: Callable[[], Now]
+    watch_list: Freshness = field(default_factory=Freshness)
     _waiting: deque[_Waiting] = field(default_factory=deque)
     _ledgers: dict[Session, AckLedger] = field(default_factory=dict)
 
@@ -71,7 +74,9 @@ class Intake:
         """Let events into the partition as far as may be; returns what SQL must be asked before the next one may."""
         while self._waiting and not partition.outbox.is_full:
             head = self._waiting[0]
-            if not partition.is_watched(head.address) and now.mono_s - head.since_s < STRANGER_S:
+            if not partition.is_watched(head.address) and self.watch_list.read_s <= head.since_s:
+                if now.mono_s - head.since_s >= STRANGER_S:
+                    self.watch_list.want(head.since_s)
                 return None
             if _question(partition, head):
                 return self._lookup(partition)
