@@ -141,6 +141,6 @@ async def test_what_a_partition_that_is_loaded_anew_knew_is_freed_without_the_co
             before = partitions()
             host.take(Session(), _end(1))
             await eventually(lambda: host.epoch > epoch and host.state == "ready", "the partition is loaded anew")
-            assert partitions() == before
+            await eventually(lambda: partitions() == before, "the old one is gone")
         finally:
             gc.enable()
