@@ -34,6 +34,7 @@ class Venue:
     """Knows how orders ended, from the oldest that it keeps on, when it is asked for them one by one."""
 
     oldest: int = 1
+    fills: list[dict[str, object]] = field(default_factory=list)
     asked: list[int | str] = field(default_factory=list)
     """What it was asked for: an order, or else the request's type."""
 
@@ -42,6 +43,8 @@ class Venue:
         self.asked.append(asked.get("oid", asked["type"]))
         if asked["type"] == "orderStatus":
             return web.json_response(self._status(asked["oid"]))
+        if asked["type"] == "userFillsByTime":
+            return web.json_response(self.fills)
         return web.json_response([])
 
     def _status(self, oid: int) -> dict[str, object]:
@@ -116,6 +119,23 @@ async def test_what_somebody_waits_for_goes_between_two_slices_of_ends() -> None
 async def test_orders_older_than_those_that_the_venue_knows_are_not_asked_for() -> None:
     async with desk(Venue(oldest=150)) as at:
         at.backlog.request(work(*range(1, 221)))
-        await eventually(lambda: len(at.backlog) == 0 and 145 in at.venue.asked, "the work is done", 60)
+        await eventually(lambda: len(at.backlog) == 0 and 130 in at.venue.asked, "the work is done", 60)
         assert at.ended() == set(range(150, 221))
-        assert min(oid for oid in at.venue.asked if isinstance(oid, int)) == 145
+        assert min(oid for oid in at.venue.asked if isinstance(oid, int)) == 130
+
+
+def fill(oid: int, dir_: str, **more: object) -> dict[str, object]:
+    row = {"coin": "#10", "px": "0.5", "sz": "1", "side": "B", "startPosition": "0", "dir": dir_, "closedPnl": "0"}
+    return {**row, "time": 2, "oid": oid, "tid": oid, "hash": "0x0", "crossed": True, "fee": "0", **more}
+
+
+async def test_ends_are_asked_for_of_orders_alone_however_much_the_venue_did_by_itself_since() -> None:
+    liquidated = {"liquidatedUser": ADDRESS, "markPx": "1", "method": "market"}
+    system = [fill(100 + number, "Split Outcome") for number in range(30)]
+    venue = Venue(fills=[fill(7, "Buy"), *system, fill(200, "Close Long", liquidation=liquidated)])
+    venue.oldest = 7
+    async with desk(venue) as at:
+        at.backlog.request(Catchup(pb.FEED_USER_FILLS, 0, None, (), reads_rows=True, through_ms=0, generation=0))
+        await eventually(lambda: not len(at.backlog), "all is read")
+        assert at.ended() == {7}
+        assert [asked for asked in venue.asked if isinstance(asked, int)] == [7]

@@ -33,6 +33,11 @@ class Kind(StrEnum):
     VOID = "void"
     """The number of a signal whose data could not be stored: nothing to act on."""
 
+    @property
+    def is_system(self) -> bool:
+        """The venue made it (liquidation, ADL, settlement, …), so no status will come for it."""
+        return self not in _OF_WALLETS
+
 
 _TRADING_DIRS = {
     "Open Long", "Open Short", "Close Long", "Close Short", "Long > Short", "Short > Long", "Buy", "Sell",
@@ -65,8 +70,8 @@ class OrderRef(msgspec.Struct, frozen=True):
 
     @property
     def is_system(self) -> bool:
-        """The venue made it (liquidation, ADL, settlement, …), so no status will come for it."""
-        return self.kind not in _OF_WALLETS
+        """Whether the venue made it."""
+        return self.kind.is_system
 
 
 class TerminalStatus(msgspec.Struct, frozen=True):

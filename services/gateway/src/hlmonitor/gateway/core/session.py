@@ -140,7 +140,8 @@ class Session:
             case frames.UserFills(user=user) if user == self.address:
                 rows = [(row, None) for row in frame.rows]
                 self._fills(connection, pb.FEED_USER_FILLS, rows, now_ms, is_snapshot=frame.is_snapshot)
-                self._snapshot(connection, pb.FEED_USER_FILLS, frame, ((row.time, row.oid) for row in frame.rows))
+                ends = ((row.time, events.oid_with_end(self.address, row)) for row in frame.rows)
+                self._snapshot(connection, pb.FEED_USER_FILLS, frame, ends)
                 self._open_if_whole(connection, now, now_ms)
             case frames.TwapSliceFills(user=user) if user == self.address:
                 slices = [(row.fill, row.twap_id) for row in frame.rows]

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from hlmonitor.gateway.core import events
 from hlmonitor.gateway.core.backfill import Pager
 from hlmonitor.gateway.core.feeds import Catchup
 from hlmonitor.gateway.core.progress import Progress
@@ -38,7 +39,7 @@ _ASK_SINGLY_AT_ONCE = 500
 _SLICE = 100
 # The venue keeps about 2000 orders of an account; the newest are the ones that it still knows.
 _KEPT_ORDERS = 2_000
-_UNKNOWN_IN_A_ROW = 5
+_UNKNOWN_IN_A_ROW = 20
 _TELL_EVERY_PAGES = 5
 _GONE = "older_than_the_venue_keeps"
 
@@ -130,8 +131,9 @@ class CatchupReader:
                 if not await self._forward(session, work, row):
                     return None
                 last_ms = max(last_ms, row.fill.time)
-                if work.generation is not None and work.feed == pb.FEED_USER_FILLS and row.fill.oid > 0:
-                    oids.add(row.fill.oid)
+                oid = events.oid_with_end(session.address, row.fill)
+                if work.generation is not None and work.feed == pb.FEED_USER_FILLS and oid > 0:
+                    oids.add(oid)
             self._note_page(reading, pager, last_ms)
         left: list[int] = []
         if work.feed == pb.FEED_USER_FILLS:
