@@ -11,6 +11,7 @@ from sqlalchemy import text
 from hlmonitor.local.database_fixtures import backend, server, servers_only
 from hlmonitor.local.databases import DatabaseServer, Missing, PostgresServer, ServerError
 from hlmonitor.storage import Database
+from hlmonitor.storage.database import Timeouts
 
 __all__ = ["backend", "server"]
 
@@ -70,7 +71,8 @@ async def test_a_frozen_server_keeps_its_connections_and_answers_when_it_goes_on
     programs = type(server).find()
     assert programs is not None
     with type(server)(programs, directory / "server") as own:
-        database = Database(own.fresh_database())
+        # A busy machine may let it idle for longer than a session may by default.
+        database = Database(own.fresh_database(), timeouts=Timeouts(idle_in_transaction_s=60))
         async with database.read() as connection:
             await connection.execute(text("SELECT 1"))
             own.pause()
