@@ -141,7 +141,8 @@ async def test_more_than_the_venue_keeps_is_a_gap_with_its_bounds_and_all_else_i
     await until(lambda: _has_unprovable(scene), "the gap is recorded", PATIENCE_S)
     (gap,) = await scene.unprovable()
     assert (gap["feed"], gap["reason"]) == ("userFills", "older_than_the_venue_keeps")
-    assert await scene.world.metric("gateway", "venue_gaps_total", reason="older_than_the_venue_keeps") == 1
+    # Orders of which the venue tells the end and no fill are looked for again, and the gap is told again.
+    assert await scene.world.metric("gateway", "venue_gaps_total", reason="older_than_the_venue_keeps") >= 1
     await until(lambda: _is_told(told, gap), "it is told on hl.status.v1", PATIENCE_S)
     assert gap in await listed_gaps(scene.world)
     findings = await _judged_outside(scene.world, gap["from_ms"], gap["to_ms"])
