@@ -110,11 +110,21 @@ def kind_of(dir_text: str) -> Kind:
     return _SYSTEM_DIRS.get(dir_text, Kind.UNKNOWN)
 
 
+def kind_for(address: Address, dir_text: str, liquidated_user: str | None) -> Kind:
+    """What brought about the order of a wallet's fill.
+
+    The counterparty's fill carries the liquidation too; the wallet's own may have an ordinary `dir` (facts 3.2).
+    """
+    if liquidated_user is not None and liquidated_user.lower() == address:
+        return Kind.LIQUIDATION
+    return kind_of(dir_text)
+
+
 def order_of(fill: Fill) -> OrderRef:
     """The order that a fill belongs to: a TWAP by its id, a system fill by order id and time, all else by order id."""
     if fill.twap_id is not None:
         return twap_ref(fill.address, fill.coin, fill.twap_id)
-    kind = Kind.LIQUIDATION if _is_liquidated(fill) else kind_of(fill.dir)
+    kind = kind_for(fill.address, fill.dir, fill.liquidated_user)
     ref = OrderRef(fill.address, fill.coin, fill.oid, kind)
     if not ref.is_system:
         return ref
@@ -156,11 +166,6 @@ def is_terminal(status: str, remaining: Decimal) -> bool:
     for dead, its first part would go out as the whole, and what comes later would have no end.
     """
     return is_known_end(status) or (status not in _LIVE and remaining <= 0)
-
-
-def _is_liquidated(fill: Fill) -> bool:
-    # The counterparty's fill carries the liquidation too; the wallet's own may have an ordinary dir (facts 3.2).
-    return fill.liquidated_user is not None and fill.liquidated_user.lower() == fill.address
 
 
 def _digest(text: str) -> bytes:

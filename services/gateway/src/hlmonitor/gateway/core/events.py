@@ -4,7 +4,7 @@ from decimal import Decimal, InvalidOperation
 from typing import assert_never
 
 from hlmonitor.domain.addresses import Address
-from hlmonitor.domain.orders import kind_of
+from hlmonitor.domain.orders import kind_for
 from hlmonitor.v1 import events_pb2 as pb
 from hlmonitor.venue.core import frames, wire
 
@@ -57,8 +57,9 @@ def fill_bytes(
 
 def oid_with_end(address: Address, row: wire.Fill) -> int:
     """The order of a fill, whose end the venue tells; 0 for a TWAP's slice and for what the venue did by itself."""
-    is_liquidated = row.liquidation is not None and (row.liquidation.liquidated_user or "").lower() == address
-    return 0 if is_liquidated or row.twap_id is not None or kind_of(row.dir).is_system else row.oid
+    liquidated_user = row.liquidation.liquidated_user if row.liquidation else None
+    has_end = row.twap_id is None and not kind_for(address, row.dir, liquidated_user).is_system
+    return row.oid if has_end else 0
 
 
 def order_status(address: Address, update: wire.OrderUpdate) -> pb.OrderStatus:

@@ -125,14 +125,14 @@ class CatchupReader:
         known_ms = session.venue_ms - self.rest_lag_ms
         pager = Pager[_Row](work.from_ms, work.to_ms, lambda row: row.fill.time)
         oids = set(work.oids)
+        asks_for_ends = work.generation is not None and work.feed == pb.FEED_USER_FILLS
         last_ms = work.from_ms
         while work.reads_rows and (start_ms := pager.next_start_ms) is not None:
             for row in pager.page(await self._page(reading, start_ms)):
                 if not await self._forward(session, work, row):
                     return None
                 last_ms = max(last_ms, row.fill.time)
-                oid = events.oid_with_end(session.address, row.fill)
-                if work.generation is not None and work.feed == pb.FEED_USER_FILLS and oid > 0:
+                if asks_for_ends and (oid := events.oid_with_end(session.address, row.fill)) > 0:
                     oids.add(oid)
             self._note_page(reading, pager, last_ms)
         left: list[int] = []
