@@ -163,6 +163,23 @@ async def test_a_bucket_is_read_whole(client: Client) -> None:
         assert {key: stored.value for key, stored in found.items()} == expected
 
 
+async def test_a_key_that_is_written_again_while_the_bucket_is_read_is_never_missing(client: Client) -> None:
+    keys = {f"k{n}" for n in range(5)}
+    bucket = await open_bucket(client, DISK)
+    for key in keys:
+        await bucket.put(key, b"1")
+
+    async def write_for_ever() -> None:
+        while True:
+            await bucket.put("k4", b"2")
+
+    async with asyncio.TaskGroup() as tasks:
+        writing = tasks.create_task(write_for_ever())
+        for _ in range(300):
+            assert (await read_all(client, DISK)).keys() == keys
+        writing.cancel()
+
+
 async def test_writing_at_a_revision_loses_to_whoever_was_faster(client: Client) -> None:
     bucket = await open_bucket(client, DISK)
     assert await write_at(bucket, "a", b"1", None)

@@ -93,7 +93,7 @@ async def read_all(client: Client, config: KeyValueConfig) -> dict[str, Put]:
     """
     found: dict[str, Put] = {}
     try:
-        async with aclosing(_entries(await open_bucket(client, config), REQUEST_TIMEOUT_S)) as entries:
+        async with aclosing(_entries(client, config, REQUEST_TIMEOUT_S)) as entries:
             async for entry in entries:
                 if entry is None:
                     break
@@ -147,7 +147,7 @@ async def follow(
             return freshness.wanted_s >= began_s or client.stats["reconnects"] != connection
 
         try:
-            async for change in _watch(await open_bucket(client, config), known, quiet_s, is_stale):
+            async for change in _watch(client, config, known, quiet_s, is_stale):
                 if isinstance(change, Synced):
                     freshness.read_s = began_s
                 yield change
@@ -156,10 +156,10 @@ async def follow(
 
 
 async def _watch(
-    bucket: KeyValue, known: set[str], quiet_s: float, is_stale: Callable[[], bool]
+    client: Client, config: KeyValueConfig, known: set[str], quiet_s: float, is_stale: Callable[[], bool]
 ) -> AsyncIterator[Put | Removed | Synced]:
     seen: set[str] = set()
-    async with aclosing(_entries(bucket, quiet_s, is_stale)) as entries:
+    async with aclosing(_entries(client, config, quiet_s, is_stale)) as entries:
         async for entry in entries:
             if entry is None:
                 for key in known - seen:
@@ -178,11 +178,14 @@ async def _watch(
 
 
 async def _entries(
-    bucket: KeyValue, quiet_s: float, is_stale: Callable[[], bool] = lambda: False
+    client: Client, config: KeyValueConfig, quiet_s: float, is_stale: Callable[[], bool] = lambda: False
 ) -> AsyncGenerator[KeyValue.Entry | None, None]:
     # None, once, when everything that the bucket held was told. The watcher says so too, but too early when the server
-    # has sent what it holds and the client has not read it yet: a long list then looked empty.
-    told = (await bucket.status()).values == 0
+    # has sent what it holds and the client has not read it yet: a long list then looked empty. Nothing pending is too
+    # early as well: a key that is written again while the bucket is read comes after that, as a change.
+    bucket = await open_bucket(client, config)
+    untold = await _keys(client, config.bucket)
+    told = not untold
     watcher = await bucket.watchall()
     try:
         if told:
@@ -192,12 +195,25 @@ async def _entries(
             if entry is None:
                 continue
             yield entry
-            if not told and entry.delta == 0:
-                told = True
-                yield None
+            if told:
+                continue
+            untold.discard(entry.key)
+            if entry.delta == 0:
+                # What expired since, its marker too, is not told any more.
+                untold = untold and untold & await _keys(client, config.bucket)
+                told = not untold
+                if told:
+                    yield None
     finally:
         with suppress(NatsError, OSError, TimeoutError):
             await watcher.stop()  # type: ignore[no-untyped-call]
+
+
+async def _keys(client: Client, bucket: str) -> set[str]:
+    # Deleted ones as well, while their marker is there. The server lists no more than 100,000.
+    prefix = f"$KV.{bucket}."
+    info = await jetstream_of(client).stream_info(f"KV_{bucket}", subjects_filter=f"{prefix}>")
+    return {subject.removeprefix(prefix) for subject in info.state.subjects or ()}
 
 
 async def _next(watcher: KeyValue.KeyWatcher, quiet_s: float, is_stale: Callable[[], bool]) -> KeyValue.Entry | None:
