@@ -261,6 +261,18 @@ class _JetStream:
         await self._client.ask(lambda: buckets.setdefault(config.bucket, Bucket()))
         return _KeyValue(self._client, config.bucket)
 
+    async def stream_info(self, name: str, subjects_filter: str) -> "_StreamInfo":
+        """Which keys a bucket holds, deleted ones as well."""
+        bucket = name.removeprefix("KV_")
+
+        def look() -> _StreamInfo:
+            if bucket not in self._client.server.buckets:
+                raise NotFoundError
+            keys = self._client.server.buckets[bucket].entries
+            return _StreamInfo(_StreamState({subjects_filter.replace(">", key): 1 for key in keys}))
+
+        return await self._client.ask(look)
+
 
 class _KeyValue:
     """In the place of KeyValue."""
@@ -293,10 +305,6 @@ class _KeyValue:
             raise NotFoundError(code=404, err_code=10037, description="no such key")
         return entry
 
-    async def status(self) -> "_Status":
-        """How many values there are."""
-        return await self._client.ask(lambda: _Status(len(self._client.server.buckets[self._name].entries)))
-
     async def watchall(self) -> "_Watcher":
         """Every value, then each change."""
         watcher = _Watcher(self._client)
@@ -317,8 +325,13 @@ class _KeyValue:
 
 
 @dataclass(frozen=True, slots=True)
-class _Status:
-    values: int
+class _StreamState:
+    subjects: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _StreamInfo:
+    state: _StreamState
 
 
 class _Watcher:
