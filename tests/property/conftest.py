@@ -25,4 +25,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Many examples take long: the limit grows with them."""
     for item in items:
         if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.timeout(120 + EXAMPLES))
+            item.add_marker(pytest.mark.timeout(300 + EXAMPLES))

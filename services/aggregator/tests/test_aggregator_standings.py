@@ -265,7 +265,7 @@ def trading(draw: st.DrawFn) -> list[tuple[int, int]]:
 
 
 @example(fills=[(2_501, 1), (7_001, 1)], late_ms=2_000, missing=None)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(fills=trading(), late_ms=st.integers(0, 2_000), missing=st.none() | st.integers(0, 7))
 def test_a_missing_fill_is_found_by_positions_or_by_the_chain_and_nothing_else_is(
     fills: list[tuple[int, int]], late_ms: int, missing: int | None

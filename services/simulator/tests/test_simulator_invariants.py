@@ -81,7 +81,7 @@ def perform(exchange: Exchange, kind: str, address: str, request: OrderRequest) 
         exchange.place(address, request)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(actions(), min_size=1, max_size=60))
 def test_random_order_flow_conserves_cash_and_positions(flow: list[tuple[str, str, OrderRequest]]) -> None:
     desk = Desk()

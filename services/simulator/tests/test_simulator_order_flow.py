@@ -137,7 +137,7 @@ def tried(action: Action) -> Callable[[Exchange], None]:
     return run
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(st.lists(actions, min_size=1, max_size=3), min_size=1, max_size=40))
 def test_orders_are_where_their_status_says_and_say_what_they_filled(flow: list[list[Action]]) -> None:
     desk = Desk(LIVELY)

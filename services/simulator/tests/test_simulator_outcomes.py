@@ -320,7 +320,7 @@ def perform(exchange: Exchange, step: tuple[str, str, int, int, int]) -> None:
             exchange.place(address, request(side, str(amount * 2), f"0.{tenths}", coin=coin))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(steps(), min_size=1, max_size=40), st.sampled_from([40, 41, 42]))
 def test_what_is_kept_always_pays_everybody(flow: list[tuple[str, str, int, int, int]], winner: int) -> None:
     desk = funded()
