@@ -1,9 +1,12 @@
 """The gRPC server's own health, as a probe or a client asks for it."""
 
 import asyncio
+import signal
+import sys
 from typing import Any
 
 import grpc
+import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from hlmonitor.runtime.grpc import open_channel, serve_grpc
@@ -40,6 +43,39 @@ async def test_a_grpc_server_that_is_told_of_no_readiness_serves_always() -> Non
     ):
         await server.start()
         await until_told(channel, "some.Service", SERVING)
+
+
+_SERVER = """
+import asyncio
+from hlmonitor.runtime.grpc import serve_grpc
+
+async def serve():
+    async with serve_grpc("127.0.0.1:0", ["some.Service"]) as (server, port):
+        await server.start()
+        print(port, flush=True)
+        await asyncio.Future()
+
+asyncio.run(serve())
+"""
+
+
+async def test_a_call_to_a_peer_that_froze_ends() -> None:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", _SERVER, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        port = int(await process.stdout.readline())
+        async with open_channel(f"127.0.0.1:{port}") as channel:
+            await until_told(channel, "some.Service", SERVING)
+            stub: Any = health_pb2_grpc.HealthStub(channel)
+            process.send_signal(signal.SIGSTOP)
+            # Far below the minute after which the core would find it by itself.
+            async with asyncio.timeout(40):
+                with pytest.raises(grpc.aio.AioRpcError) as ended:
+                    await stub.Check(health_pb2.HealthCheckRequest(service="some.Service"))
+            assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
+    finally:
+        process.kill()
+        await process.wait()
 
 
 async def until_told(channel: grpc.aio.Channel, service: str, status: int) -> None:
