@@ -11,12 +11,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from world import config, listening, quick, unready, until
+from world import config, listening, quick
 
 from hlmonitor.local.databases import DatabaseServer, Missing, PostgresServer
 from hlmonitor.local.nats import NatsServer
 from hlmonitor.local.services import ServiceProcess
 from hlmonitor.local.stack import Stack
+from hlmonitor.runtime.health import STARTING
 
 pytestmark = pytest.mark.integration
 
@@ -70,8 +71,7 @@ async def test_everything_waits_for_what_it_needs_says_so_and_goes_on_by_itself(
         await stack["writer"].ready()
         await stack["cleaner"].ready()
         await asyncio.to_thread(stack.nats.start)
-        await names(stack["aggregator-1"], "metadata")
-        assert "nats" not in await unready(stack["aggregator-1"])
+        assert "nats" not in await names(stack["aggregator-1"], "metadata")
         await stack["address-loader"].ready()
         stack["simulator"].start()
         await asyncio.gather(*(stack[name].ready() for name in ("simulator", *SERVING)))
@@ -94,6 +94,7 @@ async def test_a_gateway_says_that_the_venue_is_away_and_goes_on_when_it_is_back
         await names(stack["gateway-1"], "venue")
         before = len(await world.signals())
         stack["simulator"].start()
+        await stack["simulator"].ready()
         await stack["gateway-1"].ready()
         await world.until_signals(before + 3)
 
@@ -103,18 +104,18 @@ IN_ORDER = (("address-loader", "cleaner"), ("gateway-1", "gateway-2"), ("aggrega
 
 
 async def stop(stack: Stack, which: tuple[str, ...]) -> dict[str, int]:
-    codes = await asyncio.gather(*(stack[name].terminate(20) for name in which))
+    codes = await asyncio.gather(*(stack[name].terminate(60) for name in which))
     return dict(zip(which, codes, strict=True))
 
 
 async def test_every_service_ends_in_time_when_all_are_told_at_once(tmp_path: Path) -> None:
     drain = {"drain_timeout_s": 3}
-    settings = quick(simulator={"rate": 20}, gateway=drain, aggregator=drain, writer=drain)
+    settings = quick(simulator={"rate": 20}, gateway=drain, aggregator=drain)
     stack = Stack(config(tmp_path, whales=4, settings=settings))
     async with stack, listening(stack) as world:
         await world.watch_whales()
         await world.until_signals(3)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             codes = await stop(stack, tuple(stack.services))
     # Who can hand nothing over any more, because the writer is gone, gives up when its time is over, and says so.
     may_give_up = {name: code for name, code in codes.items() if name.startswith(("aggregator", "gateway"))}
@@ -176,19 +177,14 @@ def start(service: str, settings: dict[str, str]) -> subprocess.CompletedProcess
         env=inherited | settings,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=90,
         check=False,
     )
 
 
-async def names(service: ServiceProcess, component: str) -> None:
-    async def told() -> bool:
-        return f"\n{component}: " in (await unready(service)).replace("; ", "\n")
-
-    try:
-        await until(told, f"{service.name} names {component}", 20)
-    except AssertionError:
-        pytest.fail(f"{service.name} does not name {component}: {await unready(service)!r}; {service.log_tail()}")
+async def names(service: ServiceProcess, component: str) -> str:
+    """Wait until the service has tried the component and says that it lacks it; returns all that it says."""
+    return await service.unready(rf"(?m)(^|; ){component}: (?!{STARTING})")
 
 
 async def stack_has_logged(stack: Stack, name: str, word: str) -> bool:

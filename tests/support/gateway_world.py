@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from hlmonitor.v1 import events_pb2 as pb
 from hlmonitor.v1 import ingest_pb2
 from hlmonitor.v1.ingest_pb2_grpc import IngestServicer
 
+LIVE_TIMEOUT_S = 90.0
 FEED_NAMES = {pb.FEED_USER_FILLS: "userFills", pb.FEED_USER_TWAP_SLICE_FILLS: "userTwapSliceFills"}
 
 
@@ -190,7 +192,7 @@ class World:
     def _streamed(self) -> int:
         return sum(not fill.replayed for fill in self.recorder.fills)
 
-    async def until(self, condition: Callable[[], object], timeout_s: float = 30.0) -> None:
+    async def until(self, condition: Callable[[], object], timeout_s: float = 90.0) -> None:
         try:
             async with asyncio.timeout(timeout_s):
                 while not condition():
@@ -224,11 +226,10 @@ def key(row: dict[str, Any]) -> tuple[object, ...]:
 async def live(gateway: ServiceProcess, count: int) -> None:
     """Wait until so many wallets are caught up."""
     states: list[str] | None = None
-    try:
-        async with asyncio.timeout(40):
-            while states is None or states.count("live") != count:
-                with contextlib.suppress(aiohttp.ClientError, KeyError):
-                    states = [wallet["state"] for wallet in (await gateway.status())["wallets"]]
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        pytest.fail(f"not {count} live but {states}; the gateway's log:\n{gateway.log_tail()}")
+    deadline = time.monotonic() + LIVE_TIMEOUT_S
+    while states is None or states.count("live") != count:
+        if time.monotonic() > deadline:
+            pytest.fail(f"not {count} live but {states}; the gateway's log:\n{gateway.log_tail()}")
+        with contextlib.suppress(aiohttp.ClientError, KeyError, TimeoutError):
+            states = [wallet["state"] for wallet in (await gateway.status())["wallets"]]
+        await asyncio.sleep(0.1)

@@ -20,7 +20,6 @@ from hlmonitor.demo.comparison import Findings, StreamMessage, compare
 from hlmonitor.demo.expected import Expectation
 from hlmonitor.demo.market import Market
 from hlmonitor.domain.addresses import Address
-from hlmonitor.local.services import ServiceProcess
 from hlmonitor.local.stack import Stack, StackConfig
 from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.runtime.streams import read_stream
@@ -91,7 +90,7 @@ class World:
     async def watch(self, addresses: Sequence[str]) -> None:
         """Put wallets on the list and wait until their feeds are live."""
         await self.list_in_sql(addresses)
-        await until(lambda: self._is_covered(addresses), f"{len(addresses)} wallets are live", 30)
+        await until(lambda: self._is_covered(addresses), f"{len(addresses)} wallets are live", 90)
         entries = await WatchList(self.nats).read()
         for address in addresses:
             entry = entries[Address(address)].entry
@@ -111,7 +110,7 @@ class World:
         stored = await read_stream(self.nats, "HL_SIGNALS", SUBJECTS)
         return [StreamMessage(message.data, message.stored_at_ms) for message in stored]
 
-    async def until_signals(self, count: int, timeout_s: float = 30) -> list[dict[str, Any]]:
+    async def until_signals(self, count: int, timeout_s: float = 90) -> list[dict[str, Any]]:
         """Wait until the stream holds this many."""
         await until(lambda: self._holds(count), f"there are {count} signals", timeout_s)
         return await self.signals()
@@ -146,7 +145,7 @@ class World:
         assert counts == (0, 0, 0), f"missing, duplicates, wrong: {counts}\n{sentences}"
         assert len(expectation.signals) >= least
         assert await self.rows("SELECT * FROM hl_dead_letter") == []
-        await until(self.has_no_open_gap, "no gap is open", 20)
+        await until(self.has_no_open_gap, "no gap is open", 60)
         assert await self.stack["writer"].metric("hl_monitor_signal_conflicts_total") == 0
         stats = await self.stack.control("stats")
         assert stats["violations"] == {}
@@ -216,7 +215,7 @@ async def _a_killed_server_is_no_surprise(_: Exception) -> None:
     """In place of the library's, which writes a traceback for each attempt to connect."""
 
 
-async def until(holds: Callable[[], Awaitable[bool]], what: str, timeout_s: float = 15) -> None:
+async def until(holds: Callable[[], Awaitable[bool]], what: str, timeout_s: float = 60) -> None:
     """Return as soon as the condition holds, or fail; a look that fails is one that did not hold."""
     deadline = time.monotonic() + timeout_s
     problem: Exception | None = None
@@ -229,15 +228,6 @@ async def until(holds: Callable[[], Awaitable[bool]], what: str, timeout_s: floa
             problem = error
         await asyncio.sleep(0.1)
     raise AssertionError(f"after {timeout_s} s it still does not hold that {what}") from problem
-
-
-async def unready(service: ServiceProcess) -> str:
-    """Why a service says that it is not ready; empty when it is, or does not answer yet."""
-    try:
-        code, body = await service.get("/health/ready")
-    except Exception:  # noqa: BLE001 it does not listen yet
-        return ""
-    return "" if code == 200 else body
 
 
 def config(directory: Path, **fields: Any) -> StackConfig:  # noqa: ANN401 the dataclass' fields

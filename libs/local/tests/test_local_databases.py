@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import text
 
@@ -33,6 +34,10 @@ async def ask(url: str, statement: str) -> object:
         await database.close()
 
 
+def is_alive(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
 @servers_only
 async def test_each_fresh_database_is_empty_and_its_own(server: DatabaseServer) -> None:
     first, second = server.fresh_database(), server.fresh_database()
@@ -53,8 +58,10 @@ async def test_a_killed_server_comes_back_on_its_port_with_what_was_committed(
         url, port = own.fresh_database(), own.port
         await ask(url, "CREATE TABLE kept (id int)")
         await ask(url, "INSERT INTO kept VALUES (7)")
+        own_processes = psutil.Process(own.pid).children()
         own.kill()
         assert own.pid is None
+        assert not any(is_alive(process) for process in own_processes)
         own.start()
         assert own.port == port
         assert await ask(url, "SELECT id FROM kept") == 7

@@ -88,11 +88,13 @@ async def test_our_own_settings_are_not_handed_on(process: LocalProcess, monkeyp
 async def test_it_dies_with_its_parent(process: LocalProcess, tmp_path: Path) -> None:
     program = (
         "import signal, sys; from pathlib import Path; from hlmonitor.local.processes import LocalProcess\n"
-        "child = LocalProcess('grandchild', Path(sys.argv[1])); child.spawn([sys.executable, '-c', "
-        "'import signal; signal.pause()']); print(child.pid, flush=True); signal.pause()"
+        "child = LocalProcess('grandchild', Path(sys.argv[1])); child.spawn([sys.executable, *sys.argv[2:]]); "
+        "print(child.pid, flush=True); signal.pause()"
     )
-    process.spawn([sys.executable, "-c", program, str(tmp_path)])
-    await eventually(lambda: process.log_tail().strip().isdigit(), "the grandchild runs")
+    process.spawn([sys.executable, "-c", program, str(tmp_path), *SLEEP[1:]])
+    await eventually(lambda: process.log_tail().strip().isdigit(), "the grandchild is started")
+    # Before it runs its own program, it may not have been told whom to follow.
+    await up(LocalProcess("grandchild", tmp_path))
     grandchild = int(process.log_tail())
     process.kill()
     await eventually(lambda: not _alive(grandchild), "the grandchild is gone")

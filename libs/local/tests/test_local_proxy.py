@@ -12,8 +12,6 @@ from hlmonitor.local.ports import free_port
 from hlmonitor.local.proxy import GIVEN_UP_S, SLICED_BYTES, Fault, TcpProxy
 from hlmonitor.local.waiting import eventually
 
-pytestmark = pytest.mark.timeout(30)
-
 
 @dataclass
 class Echo:

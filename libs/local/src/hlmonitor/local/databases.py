@@ -10,6 +10,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -120,9 +121,13 @@ class DatabaseServer(ABC):
     def kill(self) -> None:
         """End the server with all its processes at once, as a crash of its machine would."""
         if self._process is not None:
-            self._send(signal.SIGKILL)
+            sent_to = self._send(signal.SIGKILL)
             self._process.wait(_STOP_TIMEOUT_S)
             self._process = None
+            # While one of them lives, PostgreSQL's memory is in use, and a new server refuses to start.
+            deadline = time.monotonic() + _STOP_TIMEOUT_S
+            while any(map(_is_alive, sent_to)) and time.monotonic() < deadline:
+                time.sleep(_POLL_S / 10)
 
     def pause(self) -> None:
         """Freeze it with all its processes (SIGSTOP): connections stay, nothing answers."""
@@ -132,13 +137,16 @@ class DatabaseServer(ABC):
         """Let a frozen one go on (SIGCONT)."""
         self._send(signal.SIGCONT)
 
-    def _send(self, number: signal.Signals) -> None:
+    def _send(self, number: signal.Signals) -> list[int]:
+        """Returns the processes that it was sent to."""
         if self._process is None or self._process.poll() is not None:
-            return
+            return []
         # The parent first: PostgreSQL's would start what it sees dying.
-        for process in (self._process.pid, *_children(self._process.pid)):
+        processes = [self._process.pid, *_children(self._process.pid)]
+        for process in processes:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, number)
+        return processes
 
     def __enter__(self) -> Self:
         self.start()
@@ -333,6 +341,14 @@ def _children(process: int) -> list[int]:
         return [int(text) for text in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
     except FileNotFoundError:
         return []
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
 
 
 def _apt_install(package: str) -> str | None:

@@ -12,8 +12,8 @@ from uuid import uuid4
 from hlmonitor.local.ports import free_port
 from hlmonitor.local.processes import LocalError, LocalProcess
 
-_START_TIMEOUT_S = 20.0
-_STOP_TIMEOUT_S = 10.0
+_START_TIMEOUT_S = 60.0
+_STOP_TIMEOUT_S = 60.0
 _POLL_S = 0.01
 
 

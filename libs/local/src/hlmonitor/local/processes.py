@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _LOG_TAIL_CHARACTERS = 3000
-_KILL_TIMEOUT_S = 10
+_KILL_TIMEOUT_S = 60
 _OUR_SETTINGS = "HLMON_"
 
 

@@ -1,8 +1,9 @@
 """A service of ours as a child process: its settings, readiness, status and metrics."""
 
 import asyncio
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 import aiohttp
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from hlmonitor.local.ports import free_port
 from hlmonitor.local.processes import LocalError, LocalProcess
 
-READY_TIMEOUT_S = 30.0
+READY_TIMEOUT_S = 90.0
 _POLL_S = 0.05
 _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=5)
 
@@ -47,15 +49,19 @@ class ServiceProcess(LocalProcess):
         Raises:
             LocalError: it ended, or was not ready in time; the message has its reason and the end of its log.
         """
-        reason: str | None = "it does not listen yet"
-        try:
-            async with asyncio.timeout(timeout_s):
-                while (reason := await self._unready()) is not None:
-                    if not self.running:
-                        raise LocalError(f"{self.name} ended with status {self.exit_code}: {self.log_tail()}")
-                    await asyncio.sleep(_POLL_S)
-        except TimeoutError:
-            raise LocalError(f"{self.name} was not ready within {timeout_s} s: {reason}; {self.log_tail()}") from None
+        await self._says(lambda code, _: code == HTTPStatus.OK, "was not ready", timeout_s)
+
+    async def unready(self, why: str = "", timeout_s: float = READY_TIMEOUT_S) -> str:
+        """Wait until it says that it is not ready, and why in words that this pattern finds; returns what it says.
+
+        Raises:
+            LocalError: it ended, or did not say so in time; the message has what it said and the end of its log.
+        """
+
+        def is_told(code: int, body: str) -> bool:
+            return code != HTTPStatus.OK and re.search(why, body) is not None
+
+        return await self._says(is_told, f"did not say that it is not ready ({why or 'for any reason'})", timeout_s)
 
     async def get(self, path: str) -> tuple[int, str]:
         """Status code and body of a path of its health server.
@@ -78,17 +84,28 @@ class ServiceProcess(LocalProcess):
 
     async def metric(self, name: str, **labels: str) -> float:
         """The sum of a metric's samples that carry these labels; 0 when there is none. Raises as `get`."""
-        _, body = await self.get("/metrics")
-        return sum(
-            sample.value
-            for family in text_string_to_metric_families(body)
-            for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
-        )
+        return sum(s.value for s in await self.samples(name) if labels.items() <= s.labels.items())
 
-    async def _unready(self) -> str | None:
+    async def samples(self, name: str) -> list[Sample]:
+        """A metric's samples at one moment. Raises as `get`."""
+        _, body = await self.get("/metrics")
+        families = text_string_to_metric_families(body)
+        return [sample for family in families for sample in family.samples if sample.name == name]
+
+    async def _says(self, holds: Callable[[int, str], bool], lacking: str, timeout_s: float) -> str:
+        said = "it does not listen yet"
         try:
-            code, body = await self.get("/health/ready")
-        except (aiohttp.ClientError, TimeoutError) as error:
-            return repr(error)
-        return None if code == HTTPStatus.OK else body.strip()
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    try:
+                        code, said = await self.get("/health/ready")
+                    except (aiohttp.ClientError, TimeoutError) as error:
+                        said = repr(error)
+                    else:
+                        if holds(code, said):
+                            return said
+                    if not self.running:
+                        raise LocalError(f"{self.name} ended with status {self.exit_code}: {self.log_tail()}")
+                    await asyncio.sleep(_POLL_S)
+        except TimeoutError:
+            raise LocalError(f"{self.name} {lacking} within {timeout_s} s: {said.strip()}; {self.log_tail()}") from None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 _POLL_S = 0.02
 
 
-async def eventually(holds: Callable[[], bool], what: str, timeout_s: float = 15) -> None:
+async def eventually(holds: Callable[[], bool], what: str, timeout_s: float = 60) -> None:
     """Return as soon as the condition holds.
 
     Raises:
