@@ -7,23 +7,25 @@ from contextlib import asynccontextmanager, suppress
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from nats.js.api import KeyValueConfig
 
 from hlmonitor.local.nats import NatsServer
 from hlmonitor.local.waiting import eventually
 from hlmonitor.runtime.kv import Freshness, Put, Removed, Synced, bucket_config, follow, open_bucket, read_all, write_at
 
 DISK = bucket_config("test_disk")
-MEMORY = bucket_config("test_memory", ttl_s=1.0)
+EXPIRING = bucket_config("test_expiring", ttl_s=1.0)
+FORGOTTEN = bucket_config("test_forgotten", ttl_s=600.0)
 
 
 @asynccontextmanager
 async def following(
-    client: Client, *, memory: bool = False, quiet_s: float = 0.5, freshness: Freshness | None = None
+    client: Client, config: KeyValueConfig = DISK, *, quiet_s: float = 600, freshness: Freshness | None = None
 ) -> AsyncIterator[list[Put | Removed | Synced]]:
     told: list[Put | Removed | Synced] = []
 
     async def listen() -> None:
-        async for change in follow(client, MEMORY if memory else DISK, quiet_s=quiet_s, freshness=freshness):
+        async for change in follow(client, config, quiet_s=quiet_s, freshness=freshness):
             told.append(change)  # noqa: PERF401 the following never ends
 
     task = asyncio.create_task(listen())
@@ -37,7 +39,7 @@ async def following(
 
 async def put(client: Client, key: str, value: bytes) -> None:
     """Retry through a restart of the server."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             try:
                 await (await open_bucket(client, DISK)).put(key, value)
@@ -72,7 +74,7 @@ async def test_changes_are_told_after_the_server_was_killed_and_started_again(
     server: NatsServer, client: Client
 ) -> None:
     await put(client, "a", b"1")
-    async with following(client) as told:
+    async with following(client, quiet_s=0.5) as told:
         await eventually(lambda: Synced() in told, "the bucket was read")
         server.kill()
         server.start()
@@ -86,7 +88,7 @@ async def test_a_calm_bucket_is_read_anew_as_soon_as_the_connection_stands_again
     server: NatsServer, client: Client
 ) -> None:
     await put(client, "a", b"1")
-    async with following(client, quiet_s=600) as told:
+    async with following(client) as told:
         await eventually(lambda: Synced() in told, "the bucket was read")
         server.kill()
         server.start()
@@ -97,7 +99,7 @@ async def test_a_calm_bucket_is_read_anew_as_soon_as_the_connection_stands_again
 async def test_a_bucket_is_read_anew_for_whoever_wants_to_know_it_as_it_is_now(client: Client) -> None:
     freshness = Freshness()
     await put(client, "a", b"1")
-    async with following(client, quiet_s=600, freshness=freshness) as told:
+    async with following(client, freshness=freshness) as told:
         await eventually(lambda: Synced() in told, "the bucket was read")
         now = time.monotonic()
         assert freshness.read_s < now
@@ -130,8 +132,8 @@ async def _synced_after(told: list[Put | Removed | Synced]) -> bool:
 
 
 async def test_a_bucket_that_the_server_forgot_is_made_again(server: NatsServer, client: Client) -> None:
-    await (await open_bucket(client, MEMORY)).put("a", b"1")
-    async with following(client, memory=True) as told:
+    await (await open_bucket(client, FORGOTTEN)).put("a", b"1")
+    async with following(client, FORGOTTEN, quiet_s=0.5) as told:
         await eventually(lambda: ("a", b"1") in values(told) and Synced() in told, "the bucket was read")
         server.kill()
         server.start()
@@ -139,8 +141,9 @@ async def test_a_bucket_that_the_server_forgot_is_made_again(server: NatsServer,
 
 
 async def test_an_expired_key_is_told_as_gone_but_not_as_deleted(client: Client) -> None:
-    await (await open_bucket(client, MEMORY)).put("a", b"1")
-    async with following(client, memory=True) as told:
+    async with following(client, EXPIRING) as told:
+        await eventually(lambda: Synced() in told, "the empty bucket was read")
+        await (await open_bucket(client, EXPIRING)).put("a", b"1")
         await eventually(lambda: Removed("a", deleted=False) in told, "the key expired")
     assert Removed("a", deleted=True) not in told
 

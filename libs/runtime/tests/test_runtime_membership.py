@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import msgspec
+import pytest
 from nats.aio.client import Client
 
 from hlmonitor.local.nats import NatsServer
 from hlmonitor.local.waiting import eventually
-from hlmonitor.runtime.core.membership import TTL_S, Member, staying
+from hlmonitor.runtime.core import membership
+from hlmonitor.runtime.core.membership import Member, staying
 from hlmonitor.runtime.logs import Log
 from hlmonitor.runtime.membership import join, watch_members
 
@@ -32,15 +34,27 @@ async def watching(client: Client) -> AsyncIterator[list[set[str]]]:
             await task
 
 
-async def test_members_of_the_kind_are_seen_and_a_goodbye_shows_at_once(client: Client, log: Log) -> None:
+async def test_members_of_the_kind_are_seen_and_a_goodbye_shows_at_once(
+    client: Client, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Only a goodbye can end a membership now.
+    monkeypatch.setattr(membership, "TTL_S", 3600.0)
     async with (
         join(client, aggregator("a"), log=log),
         join(client, Member(kind="gateway", name="g"), log=log),
         watching(client) as views,
     ):
-        async with join(client, aggregator("b"), log=log):
-            await eventually(lambda: views[-1:] == [{"a", "b"}], "both are seen")
-        await eventually(lambda: views[-1] == {"a"}, "the goodbye shows", timeout_s=TTL_S / 2)
+
+        async def is_seen_leaving(name: str) -> bool:
+            async with join(client, aggregator(name), log=log):
+                await eventually(lambda: len(views) > 0 and views[-1] >= {"a", name}, "both are seen")
+            with suppress(AssertionError):
+                await eventually(lambda: name not in views[-1], "the goodbye shows")
+            return name not in views[-1]
+
+        # A goodbye is given up when NATS does not take it within a second, so one may be lost.
+        assert await is_seen_leaving("b") or await is_seen_leaving("c")
+        assert "a" in views[-1]
     assert all("g" not in view for view in views)
 
 
@@ -70,7 +84,7 @@ async def test_a_member_that_fell_silent_is_gone_soon_and_the_rest_stay(
             settled = len(views)
             # A closed connection can send neither heartbeats nor a goodbye, as after a crash.
             await doomed.close()
-            await eventually(lambda: views[-1] == {"alive"}, "the silent one is gone", timeout_s=2 * TTL_S)
+            await eventually(lambda: views[-1] == {"alive"}, "the silent one is gone")
             await dying.__aexit__(None, None, None)
         assert all("alive" in view for view in views[settled:])
 
