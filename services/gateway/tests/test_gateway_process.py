@@ -10,8 +10,8 @@ import aiohttp
 import msgspec
 import nats
 import pytest
-import structlog
-from gateway_world import Recorder, World, as_venue_row, key, live
+from gateway_world import PATIENCE_S, Recorder, World, as_venue_row, key, live
+from steady_member import joined
 
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.partitions import partition_of
@@ -20,15 +20,12 @@ from hlmonitor.local.ports import free_port
 from hlmonitor.local.services import ServiceProcess
 from hlmonitor.runtime.core.membership import Member
 from hlmonitor.runtime.grpc import serve_grpc
-from hlmonitor.runtime.membership import join
 from hlmonitor.runtime.watchlist import WatchList
 from hlmonitor.v1 import events_pb2 as pb
 from hlmonitor.v1 import ingest_pb2
 from hlmonitor.v1.ingest_pb2_grpc import add_IngestServicer_to_server
 
 pytestmark = pytest.mark.integration
-
-PATIENCE_S = 120.0
 
 
 @pytest.fixture
@@ -40,7 +37,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
             add_IngestServicer_to_server(recorder, grpc_)
             await grpc_.start()
             member = Member(kind="aggregator", name="recorder", address=f"127.0.0.1:{port}")
-            async with join(client, member, log=structlog.stdlib.get_logger()):
+            with joined(server.url, member):
                 yield World(tmp_path, client, server.url, recorder, http)
         await client.close()
 
@@ -88,10 +85,9 @@ async def test_when_a_gateway_is_killed_another_takes_its_wallets_and_nothing_is
         await two.ready()
         whales = [whale["address"] for whale in await world.get("/control/wallets")]
         await world.watch(whales)
-        async with asyncio.timeout(20):
-            while await served(one) + await served(two) < len(whales):
+        async with asyncio.timeout(PATIENCE_S):
+            while min(counts := [len(await covered(one)), len(await covered(two))]) == 0 or sum(counts) < len(whales):
                 await asyncio.sleep(0.1)
-        assert min(await served(one), await served(two)) > 0
         await world.until_more_fills(20)
         one.kill()
         await live(two, len(whales))
@@ -104,12 +100,14 @@ async def test_when_a_gateway_is_killed_another_takes_its_wallets_and_nothing_is
 
 
 async def test_a_full_gateway_that_must_swap_wallets_never_breaks_the_venues_limits(world: World) -> None:
-    async with world.simulator(whales=8, rate=20, limit_users=3), world.gateway(unique_users=3) as gateway:
+    # The venue counts a wallet until it has seen its connection close, which a busy machine delays by seconds.
+    patient = world.gateway(unique_users=3, user_release_s=10)
+    async with world.simulator(whales=8, rate=20, limit_users=3), patient as gateway:
         whales = sorted(whale["address"] for whale in await world.get("/control/wallets"))
         await world.watch(whales[3:6])
         await live(gateway, 3)
         await world.watch(whales[:3])
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while await covered(gateway) != whales[:3]:
                 await asyncio.sleep(0.1)
         assert (await gateway.status())["uncovered"] == whales[3:6]
@@ -117,11 +115,12 @@ async def test_a_full_gateway_that_must_swap_wallets_never_breaks_the_venues_lim
 
 
 async def covered(gateway: ServiceProcess) -> list[str]:
-    return [wallet["address"] for wallet in (await gateway.status())["wallets"] if wallet["state"] == "live"]
-
-
-async def served(gateway: ServiceProcess) -> int:
-    return sum(wallet["state"] == "live" for wallet in (await gateway.status())["wallets"])
+    """The wallets that are live, as far as it tells."""
+    try:
+        wallets = (await gateway.status())["wallets"]
+    except (aiohttp.ClientError, TimeoutError):
+        return []
+    return [wallet["address"] for wallet in wallets if wallet["state"] == "live"]
 
 
 async def test_a_refused_partition_is_sent_again_in_order(world: World) -> None:
@@ -132,9 +131,7 @@ async def test_a_refused_partition_is_sent_again_in_order(world: World) -> None:
         async with world.gateway() as gateway:
             await gateway.ready()
             await world.watch([whale])
-            async with asyncio.timeout(20):
-                while (await gateway.status())["window"]["events"] < 3:
-                    await asyncio.sleep(0.1)
+            await world.until(lambda: max(world.recorder.refusals, default=0) >= 3)
             assert not world.recorder.seqs
             world.recorder.refused.clear()
             await live(gateway, 1)
@@ -143,15 +140,16 @@ async def test_a_refused_partition_is_sent_again_in_order(world: World) -> None:
 
 
 async def test_a_wallet_of_a_partition_that_its_owner_loads_anew_is_introduced_once_more(world: World) -> None:
-    async with world.simulator(whales=2, rate=20) as _, world.gateway() as gateway:
+    # An answer that is late must not have the wallet introduced again.
+    async with world.simulator(whales=2, rate=20) as _, world.gateway(resume_timeout_s=600) as gateway:
+        # A stream that is opened after the wallet would introduce it again.
+        await gateway.ready()
         whale = (await world.get("/control/wallets"))[0]["address"]
         await world.watch([whale])
         await live(gateway, 1)
         assert world.recorder.opened == [whale]
         world.recorder.refused.add(partition_of(Address(whale)))
-        async with asyncio.timeout(20):
-            while (await gateway.status())["window"]["events"] < 3:
-                await asyncio.sleep(0.1)
+        await world.until(lambda: len(world.recorder.refusals) > 1)
         world.recorder.refused.clear()
         await world.until(lambda: len(world.recorder.opened) > 1)
         await live(gateway, 1)
@@ -180,11 +178,11 @@ async def test_a_routine_look_brings_the_ends_of_orders_that_nobody_heard_of(wor
         await world.watch([whale])
         await live(gateway, 1)
         await world.post("/control/stall", {"feed": "orderUpdates", "later": True})
+        since_ms = (await world.get("/control/stats"))["time"]
 
         async def unheard() -> set[int]:
             heard = {status.oid for status in world.recorder.statuses}
             orders = [row for row in await world.ledger("order") if (row["address"], row["origin"]) == (whale, "order")]
-            since_ms = world.recorder.watch_from_ms
             return {row["oid"] for row in orders if row["status"] != "open" and row["time"] > since_ms} - heard
 
         async with asyncio.timeout(PATIENCE_S):
@@ -198,7 +196,6 @@ async def test_a_routine_look_brings_the_ends_of_orders_that_nobody_heard_of(wor
         assert await gateway.metric("hl_monitor_backfill_pages_total", kind="routine") == 1
 
 
-@pytest.mark.timeout(300)
 async def test_broken_replies_of_the_venue_only_delay_what_is_read_over_rest(world: World) -> None:
     async with world.simulator(whales=2, rate=40) as _:
         for fault in ({"status": 502}, {"truncate": True}, {"reset": True}):
@@ -206,10 +203,10 @@ async def test_broken_replies_of_the_venue_only_delay_what_is_read_over_rest(wor
         async with world.gateway():
             whale = (await world.get("/control/wallets"))[0]["address"]
             await world.watch([whale])
-            await world.until(lambda: len(world.recorder.caught_up) >= 2, timeout_s=PATIENCE_S)
+            await world.until(lambda: len(world.recorder.caught_up) >= 2)
             request = ingest_pb2.Backfill(address=whale, feed=pb.FEED_USER_FILLS, from_ms=1)
             world.recorder.requests.append(ingest_pb2.BatchReply(backfill=request))
-            await world.until(lambda: 1 in {told.from_ms for told in world.recorder.caught_up}, timeout_s=PATIENCE_S)
+            await world.until(lambda: 1 in {told.from_ms for told in world.recorder.caught_up})
             rows = [row for row in await world.ledger("fill") if row["address"] == whale and row["twapId"] is None]
             past = {key(row) for row in rows if row["time"] < world.recorder.watch_from_ms}
             faults = (await world.get("/control/stats"))["faults"]
@@ -224,9 +221,12 @@ async def test_sigterm_flushes_the_window_tells_the_gap_and_exits_clean(world: W
         await world.watch(whales)
         await live(gateway, 2)
         assert await gateway.metric("hl_monitor_addresses_subscribed") == len(whales)
-        assert await gateway.metric("hl_monitor_order_updates_received_total") > 0
-        assert await gateway.metric("hl_monitor_acknowledgement_lag_seconds") < 5
-        assert await gateway.terminate() == os.EX_OK
+        async with asyncio.timeout(PATIENCE_S):
+            while await gateway.metric("hl_monitor_order_updates_received_total") == 0:
+                await asyncio.sleep(0.1)
+            while await gateway.metric("hl_monitor_acknowledgement_lag_seconds") >= 5:
+                await asyncio.sleep(0.1)
+        assert await gateway.terminate(PATIENCE_S) == os.EX_OK
         assert {gap.reason for gap in world.recorder.gaps} == {"gateway_stopping"}
         assert "events_left=0" in gateway.log_file.read_text()
 
@@ -258,7 +258,7 @@ async def test_wrong_settings_are_refused_by_name(settings: dict[str, str], name
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "hlmonitor.gateway", env=environment, stderr=asyncio.subprocess.PIPE
     )
-    _, errors = await asyncio.wait_for(process.communicate(), 30)
+    _, errors = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     assert process.returncode == 2
     assert named in errors.decode()
 
@@ -272,18 +272,8 @@ async def test_nats_and_venue_down_at_start_are_waited_for(tmp_path: Path) -> No
     gateway = ServiceProcess("gateway", ["-m", "hlmonitor.gateway"], tmp_path, settings)
     gateway.start()
     try:
-        async with asyncio.timeout(30):
-            while "nats: no connection to" not in await _told_ready(gateway):
-                await asyncio.sleep(0.1)
+        await gateway.unready("nats: no connection to")
         assert gateway.running
-        assert await gateway.terminate() == os.EX_OK
+        assert await gateway.terminate(PATIENCE_S) == os.EX_OK
     finally:
         gateway.kill()
-
-
-async def _told_ready(gateway: ServiceProcess) -> str:
-    """What it answers when it is asked whether it is ready; nothing while it does not listen yet."""
-    try:
-        return (await gateway.get("/health/ready"))[1]
-    except aiohttp.ClientConnectionError:
-        return ""

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import nats
 import pytest
-import structlog
+from gateway_world import PATIENCE_S
+from steady_member import joined
 from websockets.asyncio.server import ServerConnection, serve
 
 from hlmonitor.domain.addresses import Address
@@ -19,7 +20,6 @@ from hlmonitor.local.nats import NatsServer
 from hlmonitor.local.services import ServiceProcess
 from hlmonitor.runtime.core.membership import Member
 from hlmonitor.runtime.grpc import serve_grpc
-from hlmonitor.runtime.membership import join
 from hlmonitor.runtime.watchlist import WatchList
 from hlmonitor.v1 import events_pb2 as pb
 from hlmonitor.v1 import ingest_pb2
@@ -29,6 +29,7 @@ pytestmark = pytest.mark.integration
 
 ADDRESS = Address("0x" + "ab" * 20)
 OLD, NEW = 1_000, 2_000
+FEEDS = {pb.FEED_USER_FILLS, pb.FEED_USER_TWAP_SLICE_FILLS}
 
 
 def frame(channel: str, data: object) -> str:
@@ -102,7 +103,7 @@ class Aggregator(IngestServicer):
             for event in batch.events:
                 self.events.append(event)
                 if event.HasField("opened"):
-                    for feed in (pb.FEED_USER_FILLS, pb.FEED_USER_TWAP_SLICE_FILLS):
+                    for feed in FEEDS:
                         resume = ingest_pb2.Resume(address=event.opened.address, feed=feed, watermark_ms=NEW)
                         yield ingest_pb2.BatchReply(resume=resume)
                 if self.acknowledges:
@@ -110,8 +111,18 @@ class Aggregator(IngestServicer):
                     yield ingest_pb2.BatchReply(ack=ack)
             yield ingest_pb2.BatchReply(received=ingest_pb2.Received(batch=batch.batch))
 
-    def tids(self) -> list[int]:
-        return [pb.Fill.FromString(event.fill).tid for event in self.events if event.HasField("fill")]
+    def tids(self, since: int = 0) -> list[int]:
+        """The fills among the events from this one on, each once: a stream that breaks brings them again."""
+        fills = {event.seq: event.fill for event in self.events[since:] if event.HasField("fill")}
+        return [pb.Fill.FromString(fill).tid for fill in fills.values()]
+
+    def gaps(self) -> dict[pb.Feed.ValueType, pb.Event]:
+        return {event.gap.feed: event for event in self.events if event.HasField("gap")}
+
+    def has_caught_up(self, after_seq: int = 0) -> bool:
+        """Whether each feed was told to be caught up after that event."""
+        told = [event for event in self.events if event.HasField("caught_up") and event.seq > after_seq]
+        return {event.caught_up.feed for event in told} == FEEDS
 
 
 @dataclass
@@ -122,14 +133,14 @@ class Stage:
 
     async def until(self, condition: Callable[[], object]) -> None:
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_S):
                 while not condition():
                     await asyncio.sleep(0.02)
         except TimeoutError:
             pytest.fail(f"it did not come to that; the gateway's log:\n{self.gateway.log_tail()}")
 
     async def until_live(self) -> None:
-        await self.until(lambda: sum(event.HasField("caught_up") for event in self.aggregator.events) == 2)
+        await self.until(self.aggregator.has_caught_up)
 
 
 @pytest.fixture
@@ -151,9 +162,11 @@ async def stage(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
                 "nats_url": server.url, "venue_ws_url": f"ws://{url}/ws", "venue_rest_url": f"http://{url}",
                 "backoff_initial_s": 0.1,
             }  # fmt: skip
+            # This venue says nothing of the account; how long a test takes is nobody's silence.
+            settings.setdefault("stale_after_s", 600)
             gateway = ServiceProcess("gateway", ["-m", "hlmonitor.gateway"], tmp_path, settings)
             member = Member(kind="aggregator", name="only", address=f"127.0.0.1:{port}")
-            async with join(client, member, log=structlog.stdlib.get_logger()):
+            with joined(server.url, member):
                 gateway.start()
                 try:
                     yield Stage(venue, aggregator, gateway)
@@ -188,10 +201,11 @@ async def test_a_close_with_code_1000_is_reconnected_and_the_gap_is_told_and_clo
     await stage.venue.say(user_fills(row(11, NEW + 5)))
     await stage.until(lambda: 11 in stage.aggregator.tids())
     await stage.venue.connections[-1].close(1000, "Expired")
-    await stage.until(lambda: sum(event.HasField("caught_up") for event in stage.aggregator.events) == 4)
-    gaps = {event.gap.feed: event.gap for event in stage.aggregator.events if event.HasField("gap")}
-    assert gaps[pb.FEED_USER_FILLS].from_ms == NEW + 5
-    assert gaps[pb.FEED_USER_FILLS].reason == "closed"
+    await stage.until(lambda: stage.aggregator.gaps().keys() == FEEDS)
+    gaps = stage.aggregator.gaps()
+    await stage.until(lambda: stage.aggregator.has_caught_up(max(gap.seq for gap in gaps.values())))
+    assert gaps[pb.FEED_USER_FILLS].gap.from_ms == NEW + 5
+    assert gaps[pb.FEED_USER_FILLS].gap.reason == "closed"
     assert await stage.gateway.metric("hl_monitor_venue_reconnects_total", cause="closed") == 1
     assert await stage.gateway.metric("hl_monitor_venue_gaps_total", reason="closed") == 2
 
@@ -207,8 +221,8 @@ async def test_past_the_window_events_are_let_go_and_the_gap_is_told(stage: Stag
     await stage.until_live()
     stage.aggregator.acknowledges = False
     await stage.venue.say(user_fills(*(row(tid, NEW + tid) for tid in range(100, 140))))
-    await stage.until(lambda: any(event.HasField("gap") for event in stage.aggregator.events))
-    gap = next(event.gap for event in stage.aggregator.events if event.HasField("gap"))
+    await stage.until(stage.aggregator.gaps)
+    gap = next(iter(stage.aggregator.gaps().values())).gap
     tids = stage.aggregator.tids()
     assert gap.reason == "window_full"
     assert len(tids) <= 22
@@ -222,15 +236,14 @@ async def test_what_was_not_acknowledged_is_sent_again_on_the_next_stream(stage:
     stage.aggregator.acknowledges = False
     await stage.venue.say(*(user_fills(row(tid)) for tid in range(100, 110)))
     await stage.until(lambda: 109 in stage.aggregator.tids())
-    before = len(stage.aggregator.events)
+    before, last_seq = len(stage.aggregator.events), stage.aggregator.events[-1].seq
     stage.aggregator.hangs_up = True
     await stage.venue.say(user_fills(row(110)))
     await stage.until(lambda: 110 in stage.aggregator.tids())
     assert not stage.aggregator.hangs_up
-    again = [pb.Fill.FromString(event.fill).tid for event in stage.aggregator.events[before:] if event.HasField("fill")]
-    assert again == list(range(100, 111))
+    assert stage.aggregator.tids(before) == list(range(100, 111))
     stage.aggregator.acknowledges = True
-    await stage.until(lambda: sum(event.HasField("caught_up") for event in stage.aggregator.events) == 4)
+    await stage.until(lambda: stage.aggregator.has_caught_up(last_seq))
     assert len(stage.venue.connections) == 1
 
 
