@@ -99,7 +99,7 @@ async def test_an_unknown_status_ends_its_order(scene: Scene) -> None:
 async def test_a_frame_that_cannot_be_read_is_counted_and_the_next_one_is_used(scene: Scene, text: str) -> None:
     before = await scene.rejected()
     assert await scene.venue.inject(text) > 0
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while await scene.rejected() <= before:
             await asyncio.sleep(0.05)
     signal = await scene.buy()

@@ -10,7 +10,7 @@ from world import World, config, running_world
 
 from hlmonitor.runtime.nats import jetstream_of
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(150)]
+pytestmark = pytest.mark.integration
 
 TRADE_S = 3.0
 """Trading before, between and after the blows."""
@@ -123,7 +123,8 @@ async def test_what_was_published_unnoted_is_not_published_again_when_the_duplic
         unnoted = len(published - {row["signal_id"] for row in noted})
         for owner in owners:
             owner.start()
-        await asyncio.sleep(TRADE_S)
+        await asyncio.gather(*(owner.ready() for owner in owners))
+        await world.until_signals(len(published) + 1)
     await world.settled_verdict(crashed=True)
 
 

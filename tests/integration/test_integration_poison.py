@@ -14,7 +14,7 @@ from hlmonitor.local.database_fixtures import backend, database_url, quickly_on
 
 __all__ = ["backend", "database_url"]
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.integration
 
 TRADE_S = 5.0
 POISONED = "BTC"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from world import World, config, quick, running_world, until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.integration
 
 TRADE_S = 5.0
 OFTEN_S, SELDOM_S = 2, 40
