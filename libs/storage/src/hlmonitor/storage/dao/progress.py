@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
-from sqlalchemy import case, select
+from sqlalchemy import ColumnElement, and_, case, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hlmonitor.storage.dialects import replacing, upsert
+from hlmonitor.storage.dialects import Columns, replacing, upsert
 from hlmonitor.storage.tables import hl_gap, hl_order_status, hl_watermark
 
-OPEN = "open"
+OPEN, UNPROVABLE = "open", "unprovable"
 
 
 class WatermarkValues(TypedDict):
@@ -110,10 +110,20 @@ async def raise_watermarks(connection: AsyncConnection, rows: Sequence[Watermark
 
 
 async def put_gaps(connection: AsyncConnection, rows: Sequence[GapValues]) -> None:
-    """Insert or replace gaps; a gap is known by wallet, feed and where it begins."""
+    """Insert or replace gaps; a gap is known by wallet, feed and where it begins.
+
+    Of two that nobody can prove and that begin at the same time the longer one stays: what is told of one order must
+    not shorten what is told of all.
+    """
     if rows:
-        changes = replacing("to_ms", "reason", "state", "updated_ms")
-        await connection.execute(upsert(connection, hl_gap, ("address", "feed", "from_ms"), changes), rows)
+        await connection.execute(upsert(connection, hl_gap, ("address", "feed", "from_ms"), _newer_gap), rows)
+
+
+def _newer_gap(new: Columns) -> dict[str, ColumnElement[Any]]:
+    old = hl_gap.c
+    stays = and_(old.state == UNPROVABLE, new.state == UNPROVABLE, old.to_ms > new.to_ms)
+    kept = {column: case((stays, old[column]), else_=new[column]) for column in ("to_ms", "reason")}
+    return {**kept, "state": new.state, "updated_ms": new.updated_ms}
 
 
 async def put_statuses(connection: AsyncConnection, rows: Sequence[StatusValues]) -> None:
