@@ -2,15 +2,16 @@
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
 from captures import Json, acknowledged, asked, encode, line, run_line
+from dst.loop import VirtualLoop
 
-from hlmonitor.simulator.replay.player import State
+from hlmonitor.simulator.replay.player import Player, State
 from hlmonitor.simulator.replay.server import Replay
 
 TRADES, ETH = {"type": "trades", "coin": "BTC"}, {"type": "trades", "coin": "ETH"}
@@ -80,17 +81,43 @@ async def control(http: aiohttp.ClientSession, **change: Json) -> dict[str, Json
         return reply
 
 
-@pytest.mark.parametrize(("speed", "least_s", "most_s"), [(0.5, 0.55, 1.6), (2, 0.14, 1.0), (1000, 0.0, 0.6)])
-async def test_a_replay_keeps_the_captured_pace(tmp_path: Path, speed: float, least_s: float, most_s: float) -> None:
-    lines = [trade(2 + number * S // 10, number) for number in range(4)]
-    path = capture(tmp_path / "a", subscribed(1, 1, TRADES), *lines)
-    async with replayed(path, speed=speed) as (_, http), http.ws_connect("/ws") as socket:
-        client = Listener(socket)
-        await client.ask("subscribe", TRADES)
-        assert await client.numbers(1) == [0]
-        began = asyncio.get_running_loop().time()
-        assert await client.numbers(3) == [1, 2, 3]
-        assert least_s <= asyncio.get_running_loop().time() - began <= most_s
+def played_at_s(player: Player, *events: tuple[float, Callable[[VirtualLoop], None]]) -> list[float]:
+    """When each line is handed over, in seconds of a clock of its own, while these things happen at these times."""
+    loop = VirtualLoop()
+    began_s, times = loop.time(), list[float]()
+
+    async def no_wait() -> None: ...
+
+    for at_s, happens in events:
+        loop.call_at(began_s + at_s, happens, loop)
+    try:
+        loop.run_until_complete(player.run(lambda _: times.append(loop.time() - began_s), no_wait))
+    finally:
+        loop.close()
+    return times
+
+
+@pytest.mark.parametrize("speed", [0.5, 2, 1000])
+def test_a_replay_keeps_the_captured_pace(tmp_path: Path, speed: float) -> None:
+    lines = [trade(1 + number * S // 10, number) for number in range(4)]
+    path = capture(tmp_path / "a", *lines)
+    times = played_at_s(Player(path, speed, State.RUNNING))
+    assert times[-4:] == pytest.approx([number / 10 / speed for number in range(4)], abs=1e-6)
+
+
+def test_a_replay_that_waits_begins_when_no_more_subscriptions_come(tmp_path: Path) -> None:
+    player = Player(capture(tmp_path / "a"), 1, State.WAITING)
+    asks = [(at_s, lambda _: player.listened_to()) for at_s in (7.05, 7.35, 7.75)]
+    assert played_at_s(player, *asks) == pytest.approx([8.2, 8.2], abs=0.01)
+
+
+def test_a_replay_that_is_held_up_does_not_take_that_for_silence_of_its_clients(tmp_path: Path) -> None:
+    def hold_up(loop: VirtualLoop) -> None:
+        loop.now_s += 3
+
+    player = Player(capture(tmp_path / "a"), 1, State.WAITING)
+    first, second = ((at_s, lambda _: player.listened_to()) for at_s in (1.05, 1.35))
+    assert played_at_s(player, first, (1.15, hold_up), second) == pytest.approx([4.6, 4.6], abs=0.1)
 
 
 async def test_every_client_has_the_feeds_that_it_asked_for_and_no_others(tmp_path: Path) -> None:
@@ -100,11 +127,16 @@ async def test_every_client_has_the_feeds_that_it_asked_for_and_no_others(tmp_pa
         subscribed(1, 1, ETH),
         *(trade(2 + number, number, "BTC" if number % 2 else "ETH") for number in range(10)),
     )
-    async with replayed(path) as (_, http), http.ws_connect("/ws") as one, http.ws_connect("/ws") as other:
+    async with (
+        replayed(path, start=State.PAUSED) as (_, http),
+        http.ws_connect("/ws") as one,
+        http.ws_connect("/ws") as other,
+    ):
         btc, both = Listener(one), Listener(other)
         await btc.ask("subscribe", TRADES)
         await both.ask("subscribe", TRADES)
         await both.ask("subscribe", ETH)
+        await control(http, state="running")
         assert await both.numbers(10) == list(range(10))
         assert await btc.numbers(5) == [1, 3, 5, 7, 9]
         assert (await control(http))["state"] == "ended"
@@ -170,13 +202,14 @@ async def test_a_connection_ends_as_the_captured_one_did(tmp_path: Path, payload
     path = capture(
         tmp_path / "a",
         subscribed(1, 1, TRADES), trade(2, 1), line("close", 3, 1, payload),
-        line("open", 4, 2), subscribed(5, 2, TRADES), trade(S, 2, connection=2),
+        line("open", 4, 2), subscribed(5, 2, TRADES), trade(300 * S, 2, connection=2),
     )  # fmt: skip
     async with replayed(path) as (_, http), http.ws_connect("/ws") as socket:
         client = Listener(socket)
         await client.ask("subscribe", TRADES)
         assert await client.numbers(1) == [1]
         if code is None:
+            await control(http, speed=1000)
             assert await client.numbers(1) == [2]
             return
         message = await socket.receive(timeout=5)
@@ -185,6 +218,7 @@ async def test_a_connection_ends_as_the_captured_one_did(tmp_path: Path, payload
         async with http.ws_connect("/ws") as again:
             client = Listener(again)
             await client.ask("subscribe", TRADES)
+            await control(http, speed=1000)
             assert await client.numbers(2) == [1, 2]
 
 

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 SLOWEST: Final = 0.1
 FASTEST: Final = 1_000.0
-AUDIENCE_S: Final = 0.5
+AUDIENCE_LOOKS: Final = 5
+"""How often in a row a replay that waits looks, every `_TICK_S`, and nobody has subscribed, before it begins.
+
+Counted, not timed: however long the replay itself is held up, it takes one look of it.
+"""
 _US_PER_S: Final = 1e6
 _TICK_S: Final = 0.1
 _LINES_PER_TURN: Final = 100
@@ -48,7 +52,8 @@ class Player:
         """How far into the capture."""
         self.time_us = 0
         """When the last line was captured."""
-        self._heard_s: float | None = None
+        self._quiet_looks: int | None = None
+        """Since the last subscription; None before the first."""
         self._changed = asyncio.Event()
         self._anchor: tuple[float, int] | None = None
 
@@ -57,9 +62,9 @@ class Player:
         """Captured seconds per second; 0: as fast as clients take it."""
         return self._speed
 
-    def listened_to(self, now_s: float) -> None:
+    def listened_to(self) -> None:
         """Take note that somebody subscribed. A replay that waits begins when no more come for a moment."""
-        self._heard_s = now_s
+        self._quiet_looks = 0
 
     def set(self, *, state: State | None = None, speed: float | None = None) -> None:
         """Pause, go on, or change the speed."""
@@ -83,10 +88,9 @@ class Player:
     async def _until_due(self, due_us: int) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            if self.state is State.WAITING and self._is_audience_complete(loop.time()):
-                self.set(state=State.RUNNING)
             if self.state in {State.WAITING, State.PAUSED}:
                 await self._wait(_TICK_S)
+                self._look_for_audience()
                 continue
             if not self._speed:
                 return
@@ -100,8 +104,12 @@ class Player:
                 return
             await self._wait(wait_s)
 
-    def _is_audience_complete(self, now_s: float) -> bool:
-        return self._heard_s is not None and now_s - self._heard_s >= AUDIENCE_S
+    def _look_for_audience(self) -> None:
+        if self.state is not State.WAITING or self._quiet_looks is None:
+            return
+        self._quiet_looks += 1
+        if self._quiet_looks >= AUDIENCE_LOOKS:
+            self.set(state=State.RUNNING)
 
     async def _wait(self, seconds: float) -> None:
         self._changed.clear()

@@ -224,7 +224,7 @@ class Replay:
         first = feed.first()
         if first is not None:
             client.send(first)
-        self.player.listened_to(asyncio.get_running_loop().time())
+        self.player.listened_to()
 
     def _post(self, client: Client, number: int, request: Fields) -> None:
         response: dict[str, object]
