@@ -10,12 +10,17 @@ from broken_venue import A, B, Venue, venue_of
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from hlmonitor.simulator.testing import running
+from hlmonitor.simulator.testing import ForwardClock, running
 
 
 @pytest.fixture
-async def venue() -> AsyncIterator[Venue]:
-    async with running() as server, venue_of(server) as found:
+def clock() -> ForwardClock:
+    return ForwardClock()
+
+
+@pytest.fixture
+async def venue(clock: ForwardClock) -> AsyncIterator[Venue]:
+    async with running(clock_ms=clock) as server, venue_of(server) as found:
         yield found
 
 
@@ -37,13 +42,16 @@ async def test_a_stalled_feed_is_silent_while_its_socket_lives_and_heals_by_a_ne
             assert len((await new.expect("userFills"))["fills"]) == 1
 
 
-async def test_a_stall_may_silence_later_connections_too_and_ends_by_itself(venue: Venue) -> None:
-    await venue.do("stall", feed="userFills", later=True, for_ms=300)
+async def test_a_stall_may_silence_later_connections_too_and_ends_by_itself(venue: Venue, clock: ForwardClock) -> None:
+    await venue.do("stall", feed="userFills", later=True, for_ms=60_000)
     async with venue.client() as client:
         await client.subscribe("userFills", user=A)
         await venue.trade()
+        await client.send({"method": "ping"})
+        assert await client.receive() == {"channel": "pong"}
+        clock.forward(60_000)
         while (await venue.http.get("/control/faults")).json()["rules"]:
-            assert await client.hears_nothing(0.02)
+            await asyncio.sleep(0.01)
         await venue.trade()
         assert "isSnapshot" not in await client.expect("userFills")
 
@@ -67,12 +75,15 @@ async def test_a_half_open_connection_neither_sends_nor_answers_nor_closes(venue
             await client.receive()
 
 
-async def test_a_half_open_connection_is_not_cut_as_silent_but_when_its_time_is_over(venue: Venue) -> None:
+async def test_a_half_open_connection_is_not_cut_as_silent_but_when_its_time_is_over(
+    venue: Venue, clock: ForwardClock
+) -> None:
     async with venue.client() as client:
         await client.subscribe("trades", coin="BTC")
-        await venue.do("half_open", all=True, for_ms=200)
+        await venue.do("half_open", all=True, for_ms=60_000)
         venue.running.simulator.cut_silent(2**60)
         assert await client.hears_nothing(0.05)
+        clock.forward(60_000)
         with pytest.raises(ConnectionClosed):
             await client.receive()
     assert (await venue.stats())["closed"] == {"half_open": 1}
@@ -88,8 +99,8 @@ async def test_a_connection_can_be_closed_with_any_code_or_cut_without_one(venue
             assert (closed.value.rcvd and closed.value.rcvd.code) == code
 
 
-async def test_new_connections_can_be_refused_or_cut_for_a_while(venue: Venue) -> None:
-    await venue.do("refuse", client="127.0.0.2", for_ms=300)
+async def test_new_connections_can_be_refused_or_cut_for_a_while(venue: Venue, clock: ForwardClock) -> None:
+    await venue.do("refuse", client="127.0.0.2", for_ms=60_000)
     with pytest.raises(InvalidStatus) as refused:
         await connect(venue.running.ws_url, local_addr=("127.0.0.2", 0))
     assert refused.value.response.status_code == 503
@@ -98,21 +109,24 @@ async def test_new_connections_can_be_refused_or_cut_for_a_while(venue: Venue) -
     await venue.do("refuse", client="127.0.0.3", reset=True)
     with pytest.raises((InvalidHandshake, OSError)):
         await connect(venue.running.ws_url, local_addr=("127.0.0.3", 0))
+    clock.forward(60_000)
     while (await venue.http.get("/control/faults")).json()["rules"][0]["client"] == "127.0.0.2":
         await asyncio.sleep(0.01)
     async with venue.client("127.0.0.2"):
         pass
 
 
-async def test_a_delay_holds_a_feed_back_in_order(venue: Venue) -> None:
+async def test_a_delay_holds_a_feed_back_in_order(venue: Venue, clock: ForwardClock) -> None:
     async with venue.client() as client:
         await client.subscribe("trades", coin="BTC")
         await client.subscribe("userFills", user=A)
         await client.expect("userFills")
-        await venue.do("disturb", feed="trades", delay_ms=250)
+        await venue.do("disturb", feed="trades", delay_ms=60_000)
         for sz in ("1", "2", "3"):
             await venue.trade(sz)
-        frames = [await client.receive() for _ in range(6)]
+        frames = [await client.receive() for _ in range(3)]
+        clock.forward(60_000)
+        frames += [await client.receive() for _ in range(3)]
         assert [frame["channel"] for frame in frames] == ["userFills"] * 3 + ["trades"] * 3
         assert [frame["data"][0]["sz"] for frame in frames[3:]] == ["1.0", "2.0", "3.0"]
 
@@ -203,7 +217,7 @@ async def test_rest_replies_can_be_late_cut_or_never_come(venue: Venue) -> None:
         await venue.info("perpDexs")
     await venue.do("rest", hang=True, feed="exchangeStatus", for_ms=10_000)
     with pytest.raises(httpx.ReadTimeout):
-        await venue.http.post("/info", json={"type": "exchangeStatus"}, timeout=0.2)
+        await venue.http.post("/info", json={"type": "exchangeStatus"}, timeout=httpx.Timeout(10, read=0.2))
     assert (await venue.info("spotMetaAndAssetCtxs")).status_code == 200
     assert (await venue.stats())["uncaught_errors"] == 0
 

@@ -149,24 +149,32 @@ async def test_posts_and_requests_share_twelve_hundred_of_weight_per_minute() ->
 
 
 async def test_a_quiet_connection_is_cut_after_the_idle_time_and_pings_keep_it() -> None:
-    async with (
-        running(server=ServerConfig(idle_ms=400)) as server,
-        client(server.ws_url) as quiet,
-        client(server.ws_url) as alive,
-    ):
-        for _ in range(12):
+    async with running(server=ServerConfig(idle_ms=60_000)) as server, client(server.ws_url) as quiet:
+        await pong(quiet)
+        (left,) = server.simulator.connections
+        async with client(server.ws_url) as alive:
             await pong(alive)
-            await asyncio.sleep(0.05)
-        with pytest.raises(ConnectionClosed) as closed:
-            await quiet.receive()
-        assert closed.value.rcvd is None
-        await pong(alive)
-        assert server.simulator.stats.closed == {"idle": 1}
+            _, kept = server.simulator.connections
+            while kept.last_sent_ms <= left.last_sent_ms:
+                await pong(alive)
+            server.simulator.cut_silent(left.last_sent_ms + 59_999)
+            assert not server.simulator.stats.closed
+            server.simulator.cut_silent(left.last_sent_ms + 60_000)
+            with pytest.raises(ConnectionClosed) as closed:
+                await quiet.receive()
+            assert closed.value.rcvd is None
+            await pong(alive)
+            assert server.simulator.stats.closed == {"idle": 1}
 
 
 async def test_an_old_connection_is_closed_with_1000_expired_after_what_was_queued() -> None:
-    async with running(server=ServerConfig(expire_ms=300)) as server, client(server.ws_url) as me:
+    config = ServerConfig(idle_ms=600_000, expire_ms=60_000)
+    async with running(server=config) as server, client(server.ws_url) as me:
         await me.subscribe("allMids")
+        (old,) = server.simulator.connections
+        server.simulator.cut_silent(old.opened_ms + 59_999)
+        assert not server.simulator.stats.closed
+        server.simulator.cut_silent(old.opened_ms + 60_000)
         with pytest.raises(ConnectionClosed) as closed:
             await me.expect("never")
         assert closed.value.rcvd is not None

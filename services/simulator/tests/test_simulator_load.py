@@ -6,6 +6,7 @@ import random
 from collections import defaultdict
 from decimal import Decimal
 from functools import cache
+from itertools import cycle, islice
 from typing import Any
 
 import httpx
@@ -113,21 +114,26 @@ async def listen(socket: ClientConnection, feeds: list[dict[str, object]]) -> No
         await socket.send(json.dumps({"method": "subscribe", "subscription": feed}))
 
 
-async def everything(socket: ClientConnection, until: asyncio.Task[None]) -> dict[str, list[Any]]:
-    """Return the rows of all feeds until nothing has come for a moment after the end."""
+async def everything(socket: ClientConnection, http: httpx.AsyncClient) -> dict[str, list[Any]]:
+    """Return the rows of all feeds until the load has ended: the answer to a ping then comes after the last."""
     rows: dict[str, list[Any]] = defaultdict(list)
-    while True:
-        try:
-            frame = json.loads(await asyncio.wait_for(socket.recv(), 0.5))
-        except TimeoutError:
-            if until.done():
-                return rows
-            continue
+    asking = asyncio.create_task(ping_at_the_end(socket, http))
+    async for text in socket:
+        frame = json.loads(text)
         data = frame.get("data")
         if frame["channel"] == "userFills" and "isSnapshot" not in data:
             rows["userFills"] += [(data["user"], row) for row in data["fills"]]
         elif frame["channel"] in {"orderUpdates", "trades"}:
             rows[frame["channel"]] += data
+        elif frame["channel"] == "pong":
+            break
+    await asking
+    return rows
+
+
+async def ping_at_the_end(socket: ClientConnection, http: httpx.AsyncClient) -> None:
+    await ended(http)
+    await socket.send('{"method":"ping"}')
 
 
 async def read_all(socket: ClientConnection) -> None:
@@ -152,7 +158,7 @@ async def sent(server: Running, seconds: float) -> tuple[dict[str, list[Any]], A
         while sum((await http.get("/control/stats")).json()["subscriptions"].values()) < len(feeds):
             pass
         await post(http, "/control/load", {"seconds": seconds})
-        rows = await everything(socket, asyncio.create_task(ended(http)))
+        rows = await everything(socket, http)
         return rows, (await http.get("/control/load")).json()
 
 
@@ -193,8 +199,16 @@ async def test_the_rate_is_kept_and_lateness_is_told() -> None:
         await post(http, "/control/load", {"rate": 500, "seconds": 1})
         await ended(http)
         report = (await http.get("/control/load")).json()
+        assert server.simulator.load is not None
+        made = server.simulator.load.plan
+        interval_s = made.fills / len(made.blocks) / 500
+        count = round(1 / interval_s)
+        sizes = [len(load.block.fills) for load in made.blocks]
         assert report["intended_rate"] == 500
-        assert 0.8 < report["rate"] / 500 < 1.3
+        assert (report["blocks"], report["fills"]) == (count, sum(islice(cycle(sizes), count)))
+        late_s = report["late_ms"]["max"] / 1000
+        assert (count - 1) * interval_s - 0.001 <= report["seconds"] <= count * interval_s + late_s
+        assert report["rate"] == pytest.approx(report["fills"] / report["seconds"], rel=0.01)
         assert report["late_ms"]["p50"] <= report["late_ms"]["p99"] <= report["late_ms"]["max"]
 
 

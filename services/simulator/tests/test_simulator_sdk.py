@@ -175,7 +175,7 @@ def client(server: Running, *, with_ws: bool = False) -> Iterator[Info]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
@@ -265,6 +265,10 @@ def listen(server: Running, act: Callable[[], None]) -> dict[str, list[Any]]:
     """Return what was heard of each subscription, from before and after the wallets act."""
     heard: dict[str, list[Any]] = defaultdict(list)
     with client(server, with_ws=True) as info:
+        manager = info.ws_manager
+        assert manager is not None
+        # What is asked for while it opens is taken by its own thread, out of turn or never.
+        until(lambda: bool(manager.ws_ready))
         ids = everything(info, heard)
         until(lambda: all(heard[kind] for kind in ids if kind not in {*GONE, "orderUpdates", "userEvents"}))
         act()

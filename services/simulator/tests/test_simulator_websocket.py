@@ -1,3 +1,4 @@
+import asyncio
 import json
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ from hlmonitor.simulator.core.limits import LimitConfig
 from hlmonitor.simulator.core.orders import Side, Tif
 from hlmonitor.simulator.core.twap import TwapRequest
 from hlmonitor.simulator.io.config import ServerConfig
-from hlmonitor.simulator.testing import Running, request, running, wallet
+from hlmonitor.simulator.testing import ForwardClock, Running, request, running, wallet
 from hlmonitor.simulator.wire.feeds import FeedConfig
 
 A, B = wallet(0xA), wallet(0xB)
@@ -159,15 +160,17 @@ async def test_users_are_counted_once_per_ip_and_freed_by_unsubscribing() -> Non
 
 
 async def test_closing_a_connection_frees_its_users_a_moment_later() -> None:
-    async with (
-        running(server=one_user(50)) as server,
-        client(server.ws_url) as me,
-    ):
+    clock = ForwardClock()
+    async with running(server=one_user(60_000), clock_ms=clock) as server, client(server.ws_url) as me:
         async with client(server.ws_url) as gone:
             await gone.subscribe("orderUpdates", user=A)
-        while (reply := await me.subscribe("orderUpdates", user=B))["channel"] == "error":
-            assert reply["data"] == "Cannot track more than 1 total users."
-        assert server.simulator.stats.violations["users"] > 0
+        while len(server.simulator.connections) > 1:
+            await asyncio.sleep(0.01)
+        refused = await me.subscribe("orderUpdates", user=B)
+        assert refused == {"channel": "error", "data": "Cannot track more than 1 total users."}
+        clock.forward(60_000)
+        assert (await me.subscribe("orderUpdates", user=B))["channel"] == "subscriptionResponse"
+        assert server.simulator.stats.violations["users"] == 1
 
 
 async def test_a_post_is_answered_as_the_same_request_over_rest() -> None:

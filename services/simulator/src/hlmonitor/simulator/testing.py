@@ -18,7 +18,7 @@ from hlmonitor.simulator.core.orders import Order, OrderRequest, Side, Tif
 from hlmonitor.simulator.core.state import ExchangeConfig
 from hlmonitor.simulator.io.app import Listener
 from hlmonitor.simulator.io.config import ServerConfig
-from hlmonitor.simulator.io.server import Simulator, run_blocks
+from hlmonitor.simulator.io.server import Simulator, now_ms, run_blocks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -110,6 +110,21 @@ def request(
     return OrderRequest(coin, side, Decimal(sz), None if px is None else Decimal(px), tif, reduce_only)
 
 
+class ForwardClock:
+    """The wall clock in milliseconds, which a test sets forward instead of waiting."""
+
+    def __init__(self) -> None:
+        self._ahead_ms = 0
+
+    def __call__(self) -> int:
+        """Return its time."""
+        return now_ms() + self._ahead_ms
+
+    def forward(self, by_ms: int) -> None:
+        """Set it forward."""
+        self._ahead_ms += by_ms
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """A simulator that serves."""
@@ -130,10 +145,16 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    market: MarketConfig = QUIET_MARKET, server: ServerConfig | None = None, *, warmup_blocks: int = 0
+    market: MarketConfig = QUIET_MARKET,
+    server: ServerConfig | None = None,
+    *,
+    warmup_blocks: int = 0,
+    clock_ms: Callable[[], int] = now_ms,
 ) -> AsyncIterator[Running]:
     """Run a whole simulator, blocks included, on a free port of this process."""
-    simulator = Simulator(market, server or ServerConfig(), seed=market.population.seed, warmup_blocks=warmup_blocks)
+    simulator = Simulator(
+        market, server or ServerConfig(), seed=market.population.seed, warmup_blocks=warmup_blocks, clock_ms=clock_ms
+    )
     listener = Listener(simulator)
     await listener.start("127.0.0.1", 0)
     blocks = asyncio.create_task(run_blocks(simulator))
