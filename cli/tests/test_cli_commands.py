@@ -25,6 +25,8 @@ from hlmonitor.local.processes import LocalProcess
 from hlmonitor.local.services import ServiceProcess
 from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.runtime.core.membership import Member
+from hlmonitor.runtime.kv import bucket_config, open_bucket, read_all
+from hlmonitor.runtime.membership import BUCKET as MEMBERS
 from hlmonitor.runtime.membership import join
 from hlmonitor.runtime.watchlist import WatchList
 from hlmonitor.storage import Database
@@ -425,12 +427,17 @@ async def test_doctor_is_content_when_everything_is_well(server: NatsServer, hlm
 
 @asynccontextmanager
 async def _members(server: NatsServer) -> AsyncIterator[None]:
+    """Live processes, whose heartbeats do not run out: this process may be held up for longer than one lasts."""
     client = await nats.connect(server.url)
     try:
+        bucket = await open_bucket(client, bucket_config(MEMBERS.bucket))
         async with AsyncExitStack() as stack:
-            for kind in ("aggregator", "gateway"):
-                member = Member(kind=kind, name="one")
+            members = [Member(kind=kind, name="one") for kind in ("aggregator", "gateway")]
+            for member in members:
                 await stack.enter_async_context(join(client, member, log=structlog.stdlib.get_logger()))
+            while len(await read_all(client, MEMBERS)) < len(members):
+                await asyncio.sleep(0.05)
+            assert not (await bucket.status()).ttl
             yield
     finally:
         await client.close()

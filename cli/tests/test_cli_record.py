@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import itertools
 import os
 import resource
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from ending import LOOK_EVERY_S, interrupted_when, standing
 from typer.testing import CliRunner
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
@@ -43,6 +45,14 @@ def kinds(path: Path) -> list[str]:
     return [line[0] for line in lines(path)]
 
 
+def runs(path: Path) -> int:
+    """How often the file tells of a recorder that began; none while it is not there or ends within a line."""
+    try:
+        return kinds(path).count("run")
+    except (FileNotFoundError, EOFError):
+        return 0
+
+
 @asynccontextmanager
 async def venue(handler: Handler) -> AsyncIterator[str]:
     async with serve(handler, "127.0.0.1", 0) as server:
@@ -54,10 +64,9 @@ def acknowledgement(text: str | bytes) -> str:
     return msgspec.json.encode({"channel": "subscriptionResponse", "data": wanted}).decode()
 
 
-async def captured(
-    path: Path, url: str, *groups: Sequence[Wanted], for_s: float = 1.5, rest_url: str = "http://127.0.0.1:9"
-) -> Done:
-    return await record(Source(url, rest_url, groups), Run(path, 0, for_s, 60.0, lambda _: None))
+async def captured(path: Path, url: str, *groups: Sequence[Wanted], until: Callable[[Progress], bool]) -> Done:
+    run = Run(path, 0, None, LOOK_EVERY_S, interrupted_when(until))
+    return await record(Source(url, "http://127.0.0.1:9", groups), run)
 
 
 async def test_frames_are_kept_to_the_character(tmp_path: Path) -> None:
@@ -71,12 +80,12 @@ async def test_frames_are_kept_to_the_character(tmp_path: Path) -> None:
         await socket.wait_closed()
 
     async with venue(handler) as url:
-        done = await captured(tmp_path / "a", url, [TRADES])
+        done = await captured(tmp_path / "a", url, [TRADES], until=lambda progress: progress.frames == 4)
     told = [(kind, payload) for kind, _, _, payload in lines(tmp_path / "a")]
     assert ("in", "Websocket connection established.") in told
     assert ("in", odd) in told
     assert ("binary", "AP8=") in told
-    assert told[-1] == ("end", "the duration is over")
+    assert told[-1] == ("end", "stopped")
     assert (done.progress.frames, done.problem) == (4, "")
 
 
@@ -95,7 +104,9 @@ async def test_a_connection_that_ends_is_made_anew_whatever_its_code(tmp_path: P
             await socket.wait_closed()
 
     async with venue(handler) as url:
-        done = await captured(tmp_path / "a", url, [TRADES], for_s=3)
+        done = await captured(
+            tmp_path / "a", url, [TRADES], until=lambda progress: opened == 3 and standing(progress) == 1
+        )
     closes = [payload for kind, _, _, payload in lines(tmp_path / "a") if kind == "close"]
     assert closes == [
         {"code": 1000, "reason": "Expired"},
@@ -114,7 +125,12 @@ async def test_a_subscription_at_which_the_venue_cuts_the_line_does_not_cost_the
                 await socket.send(acknowledgement(text))
 
     async with venue(handler) as url:
-        done = await captured(tmp_path / "a", url, [{"type": "trades", "coin": "evil"}, TRADES, FILLS], for_s=6)
+        done = await captured(
+            tmp_path / "a",
+            url,
+            [{"type": "trades", "coin": "evil"}, TRADES, FILLS],
+            until=lambda progress: bool(progress.refused) and standing(progress) == 2,
+        )
     assert list(done.progress.refused) == ['{"type":"trades","coin":"evil"}']
     assert "cuts the connection" in done.progress.refused['{"type":"trades","coin":"evil"}']
     last = [payload for kind, _, number, payload in lines(tmp_path / "a") if kind == "in" and number == 4]
@@ -122,9 +138,15 @@ async def test_a_subscription_at_which_the_venue_cuts_the_line_does_not_cost_the
 
 
 async def test_a_venue_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
-    done = await captured(tmp_path / "a", "ws://127.0.0.1:9", [TRADES], for_s=1)
+    done = await captured(tmp_path / "a", "ws://127.0.0.1:9", [TRADES], until=lambda progress: progress.reconnects > 1)
     assert kinds(tmp_path / "a") == ["run", "end"]
     assert "cannot be connected to" in done.progress.problem
+
+
+async def test_a_recording_is_over_when_its_duration_is(tmp_path: Path) -> None:
+    source = Source("ws://127.0.0.1:9", "http://127.0.0.1:9", [[TRADES]])
+    await record(source, Run(tmp_path / "a", 0, 0.1, 60.0, lambda _: None))
+    assert lines(tmp_path / "a")[-1][3] == "the duration is over"
 
 
 async def test_real_feeds_and_answers_are_captured(tmp_path: Path) -> None:
@@ -132,7 +154,8 @@ async def test_real_feeds_and_answers_are_captured(tmp_path: Path) -> None:
         source = Source(
             served.ws_url, served.url, [[TRADES, FILLS], [FILLS | {"aggregateByTime": True}]], [{"type": "meta"}]
         )
-        done = await record(source, Run(tmp_path / "a", 0, 1.5, 60.0, lambda _: None))
+        report = interrupted_when(lambda progress: standing(progress) == 3 and progress.answers == 1)
+        done = await record(source, Run(tmp_path / "a", 0, None, LOOK_EVERY_S, report))
     assert (done.progress.subscriptions, done.progress.answers) == (3, 1)
     info = next(payload for kind, _, _, payload in lines(tmp_path / "a") if kind == "info")
     assert isinstance(info, dict)
@@ -142,7 +165,7 @@ async def test_real_feeds_and_answers_are_captured(tmp_path: Path) -> None:
 
 async def test_times_never_go_back(tmp_path: Path) -> None:
     async with running() as served:
-        await captured(tmp_path / "a", served.ws_url, [FILLS])
+        await captured(tmp_path / "a", served.ws_url, [FILLS], until=lambda progress: progress.frames > 1)
     by_connection = [time_us for _, time_us, number, _ in lines(tmp_path / "a") if number == 1]
     assert by_connection == sorted(by_connection)
 
@@ -177,16 +200,21 @@ async def test_a_full_disk_that_has_room_again_costs_nothing(
     with CaptureFile(tmp_path / "a", 1 << 60) as file:
         keeper = Keeper(file, progress, CaptureClock())
         writing = asyncio.create_task(keeper.run())
-        for number in range(50):
-            keeper.keep(Kind.IN, 1, number)
-            await asyncio.sleep(0.01)
-            if number == 30:
-                assert progress.disk_problem
-                file._keep_free_bytes = 0
+        numbers = itertools.count()
+
+        async def keep_while(*, has_problem: bool) -> None:
+            while bool(progress.disk_problem) is has_problem:
+                keeper.keep(Kind.IN, 1, next(numbers))
+                await asyncio.sleep(0.01)
+
+        await keep_while(has_problem=False)
+        file._keep_free_bytes = 0
+        await keep_while(has_problem=True)
+        keeper.keep(Kind.IN, 1, count := next(numbers))
         writing.cancel()
         await asyncio.wait({writing})
         assert await keeper.finish() == ""
-    assert [payload for _, _, _, payload in lines(tmp_path / "a")] == list(range(50))
+    assert [payload for _, _, _, payload in lines(tmp_path / "a")] == list(range(count + 1))
 
 
 def hlmon(path: Path, url: str, *arguments: str, limit_bytes: int | None = None) -> subprocess.Popen[str]:
@@ -219,7 +247,7 @@ async def test_ctrl_c_leaves_a_whole_file_and_the_same_command_goes_on(tmp_path:
     async with venue(chatty) as url:
         for run in (1, 2):
             process = hlmon(path, url, "trades coin=BTC", "--no-metadata", "--keep-free", "0")
-            while not (path.exists() and gzip_size(path) and kinds(path).count("run") == run):
+            while runs(path) < run:
                 await asyncio.sleep(0.2)
                 assert process.poll() is None
             process.send_signal(number)
@@ -235,12 +263,17 @@ async def test_a_killed_recorder_is_gone_on_with(tmp_path: Path) -> None:
     path = tmp_path / "a"
     async with venue(chatty) as url:
         process = hlmon(path, url, "trades coin=BTC", "--no-metadata", "--keep-free", "0")
-        while not (path.exists() and gzip_size(path)):
+        while not runs(path):
             await asyncio.sleep(0.2)
+            assert process.poll() is None
         process.kill()
         await asyncio.to_thread(process.communicate)
         path.write_bytes(path.read_bytes()[:-7])
-        process = hlmon(path, url, "trades coin=BTC", "--no-metadata", "--keep-free", "0", "--duration", "2s")
+        process = hlmon(path, url, "trades coin=BTC", "--no-metadata", "--keep-free", "0")
+        while runs(path) < 2:
+            await asyncio.sleep(0.2)
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
         await asyncio.to_thread(process.communicate)
     told = kinds(path)
     assert [told.count("run"), told.count("end"), process.returncode] == [2, 1, 0]
@@ -282,7 +315,3 @@ def test_what_cannot_be_captured_is_said(tmp_path: Path, arguments: list[str], s
     command = ["--venue-ws-url", "ws://127.0.0.1:9", "record", str(tmp_path / "a"), "--keep-free", "0", *arguments]
     result = CliRunner().invoke(app, command)
     assert (result.exit_code, said in result.stderr) == (1, True), result.stderr
-
-
-def gzip_size(path: Path) -> int:
-    return path.stat().st_size
