@@ -16,7 +16,7 @@ from hlmonitor.venue.core.frames import Frame, UnknownChannel
 from hlmonitor.venue.core.limits import RateLedger
 from hlmonitor.venue.core.protocol import Acknowledged, ConnectionProtocol, Notice, ProtocolTimes
 from hlmonitor.venue.core.subscriptions import Subscription
-from hlmonitor.venue.errors import BadReplyError, RequestRefusedError, TransportError
+from hlmonitor.venue.errors import BadReplyError, RateLimitedError, RequestRefusedError, TransportError
 from hlmonitor.venue.io.rest import InfoClient
 from hlmonitor.venue.io.websocket import Ended, Endpoint, run_connection
 
@@ -75,10 +75,11 @@ async def test_429_and_5xx_are_tried_again() -> None:
 
 
 async def test_a_429_spends_the_whole_budget() -> None:
-    ledger = RateLedger(100, window_s=0.2)
-    async with venue(answer({}, 429), answer({})) as (url, _), InfoClient(url, ledger=ledger) as client:
-        await client.all_mids()
-        assert ledger.used(time.monotonic()) == 2
+    ledger = RateLedger(100)
+    async with venue(answer({}, 429)) as (url, _), InfoClient(url, ledger=ledger, attempts=1) as client:
+        with pytest.raises(RateLimitedError):
+            await client.all_mids()
+        assert ledger.used(time.monotonic()) == 100
 
 
 async def test_a_reply_that_breaks_off_is_asked_for_again() -> None:
