@@ -99,7 +99,7 @@ async def test_a_stream_that_was_made_anew_is_followed_from_where_it_stands(clie
         await jetstream_of(client).delete_stream(STREAM)
         await make_stream(client)
         await publish(client, 5)
-        await eventually(lambda: heard == [1, 2, 3, 4, 5], "what the new one holds came", 30)
+        await eventually(lambda: heard == [1, 2, 3, 4, 5], "what the new one holds came")
 
 
 async def test_a_stream_that_came_back_without_its_tail_is_followed_from_there(
@@ -123,7 +123,7 @@ async def test_a_stream_that_came_back_without_its_tail_is_followed_from_there(
         server.start()
         await eventually(lambda: client.is_connected, "the client is back")
         await publish(client, 6)
-        await eventually(lambda: heard == [1, 2, 3, 4, 5, 6], "what stands at a sequence that was told came", 30)
+        await eventually(lambda: heard == [1, 2, 3, 4, 5, 6], "what stands at a sequence that was told came")
 
 
 async def test_a_stream_is_read_whole(client: Client) -> None:
