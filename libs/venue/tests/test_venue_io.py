@@ -69,9 +69,11 @@ async def test_a_reset_connection_is_tried_again_at_once() -> None:
 
 
 async def test_429_and_5xx_are_tried_again() -> None:
-    async with venue(answer({}, 502), answer({"BTC": "1"})) as (url, bodies), InfoClient(url) as client:
+    replies = [answer({}, 429), answer({}, 502), answer({"BTC": "1"})]
+    ledger = RateLedger(100, window_s=0.2)
+    async with venue(*replies) as (url, bodies), InfoClient(url, ledger=ledger) as client:
         assert await client.all_mids() == {"BTC": "1"}
-        assert len(bodies) == 2
+        assert len(bodies) == 3
 
 
 async def test_a_429_spends_the_whole_budget() -> None:
