@@ -89,7 +89,7 @@ async def test_the_last_of_the_procfile_is_stopped_first(running: Supervised) ->
     pids = running.pids().values()
     assert running.process is not None
     running.process.send_signal(signal.SIGTERM)
-    said, _ = running.process.communicate(timeout=30)
+    said, _ = running.process.communicate(timeout=90)
     assert running.notes.read_text().split()[-1] == "server"
     assert set(running.notes.read_text().split()) == {"server", "worker-1", "worker-2"}
     assert said.splitlines() == ["stopping worker", "stopping server"]
@@ -105,5 +105,5 @@ async def test_nothing_outlives_a_killed_supervisor(running: Supervised) -> None
 
 async def test_a_second_supervisor_refuses(running: Supervised) -> None:
     second = running.start()
-    said, _ = second.communicate(timeout=30)
+    said, _ = second.communicate(timeout=90)
     assert (second.returncode, said) == (1, "hl-monitor: it runs already\n")

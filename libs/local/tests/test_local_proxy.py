@@ -40,7 +40,7 @@ class Client:
     async def ask(self, data: bytes) -> bytes:
         self.writer.write(data)
         await self.writer.drain()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await self.reader.readexactly(len(data))
 
 
