@@ -280,6 +280,19 @@ def test_an_end_without_its_fills_that_the_venue_shows_no_more_cannot_be_proven(
     assert [gap.reason for batch in desk.batches for gap in batch.gaps] == ["too old", "no fill of order 1 was seen"]
 
 
+def test_an_end_without_its_fills_leaves_the_gap_open_that_begins_with_the_order() -> None:
+    desk = Desk()
+    desk.caught_up()
+    desk.status()
+    desk.cover(from_ms=START_MS, through_ms=START_MS)
+    gap = events_pb2.Gap(address=WHALE, feed=events_pb2.FEED_USER_FILLS, from_ms=START_MS, reason="closed")
+    desk.partition.gap(gap, desk.now)
+    desk.wait(90)
+    desk.commit()
+    told = [(gap.state, gap.from_ms) for batch in desk.batches for gap in batch.gaps]
+    assert sorted(told) == [("open", START_MS), ("unprovable", START_MS - 1)]
+
+
 def test_a_reading_that_begins_within_a_gap_proves_nothing_of_an_end_without_its_fills() -> None:
     desk = Desk()
     desk.caught_up()

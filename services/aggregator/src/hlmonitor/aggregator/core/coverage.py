@@ -68,9 +68,7 @@ class Coverage:
     def late(self, wallet: Wallet, fill: Fill) -> None:
         """Record a fill that came too late to be told."""
         feed = FEED_NUMBERS[fill.feed]
-        # A gap is known by where it begins: one that is open there must stay.
-        gap = wallet.gaps.get(feed)
-        from_ms = fill.time_ms - (gap is not None and gap.from_ms == fill.time_ms)
+        from_ms = wallet.record_from_ms(feed, fill.time_ms)
         self.outbox.late(_row(wallet.address, feed, from_ms, fill.time_ms, LATE, "late"))
 
     def _open(self, wallet: Wallet, feed: int, gap: OpenGap) -> None:

@@ -92,7 +92,7 @@ class Decider:
 
     def _close(self, wallet: Wallet, order: OrderState, trigger: Trigger | None) -> None:
         if trigger is Trigger.GRACE and order.is_unseen and not wallet.has_begun_before(order):
-            self.outbox.gap(_unseen(order))
+            self.outbox.gap(_unseen(wallet, order))
         self.outbox.finish(order, self.markets.symbol_of(order.ref.coin))
         wallet.orders.pop(order.id, None)
         wallet.episodes.tell(order.id)
@@ -126,13 +126,13 @@ class Decider:
         heapq.heappush(self._due, (due_s, self._planned, order.id, order.ref.address))
 
 
-def _unseen(order: OrderState) -> storage_pb2.GapRow:
+def _unseen(wallet: Wallet, order: OrderState) -> storage_pb2.GapRow:
     """The record that a status spoke of fills that never came."""
     time_ms = order.status.time_ms if order.status else 0
     return storage_pb2.GapRow(
         address=order.ref.address,
         feed=order.fill_feed,
-        from_ms=order.order_time_ms or time_ms,
+        from_ms=wallet.record_from_ms(order.fill_feed, order.order_time_ms or time_ms),
         to_ms=time_ms,
         reason=f"no fill of order {order.ref.oid} was seen",
         state="unprovable",

@@ -99,6 +99,11 @@ class Wallet:
         """Whether an order is older than the watch: its fills may all lie before it, and are not ours to tell."""
         return self.entry is not None and 0 < order.order_time_ms < self.entry.signals_from_ms
 
+    def record_from_ms(self, feed: int, from_ms: int) -> int:
+        """Where a record of lost fills begins: gaps are known by that, and one that is open there must stay."""
+        gap = self.gaps.get(feed)
+        return from_ms - (gap is not None and gap.from_ms == from_ms)
+
     def take_number(self) -> int:
         """The next signal's number."""
         number = self.next_number
