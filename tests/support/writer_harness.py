@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from patient import patient_database
 from sqlalchemy import text
 
 from hlmonitor.runtime.grpc import open_channel, serve_grpc
@@ -22,14 +23,15 @@ from hlmonitor.writer.io.service import SERVICE_NAME, StorageService
 from hlmonitor.writer.io.transaction import GroupCommit
 from hlmonitor.writer.settings import WriterSettings
 
-REPLY_TIMEOUT_S = 20
+REPLY_TIMEOUT_S = 60
 
 
 @dataclass(slots=True)
 class Writer:
     """What tests do with a writer."""
 
-    database: Database
+    beside: Database
+    """The database as the test has it, in sessions of its own."""
     stub: "storage_pb2_grpc.StorageAsyncStub"
     metrics: Metrics
     service: StorageService
@@ -57,11 +59,11 @@ class Writer:
         return [item async for item in call]
 
     async def rows(self, query: str) -> list[tuple[Any, ...]]:
-        async with self.database.read() as connection:
+        async with self.beside.read() as connection:
             return [tuple(row) for row in await connection.execute(text(query))]
 
     async def run(self, *statements: str) -> None:
-        async with self.database.write() as connection:
+        async with self.beside.write() as connection:
             for statement in statements:
                 await connection.execute(text(statement))
 
@@ -81,7 +83,7 @@ def only(items: Sequence[storage_pb2.LoadPartitionResponse], kind: str) -> list[
 async def running_writer(database_url: str, **changes: object) -> AsyncIterator[Writer]:
     await migrate(database_url)
     settings = WriterSettings.model_validate({"database_url": database_url, "instance": "test"} | changes)
-    database = Database(database_url)
+    database, beside = Database(database_url), patient_database(database_url)
     metrics, log, stopping = Metrics(), structlog.stdlib.get_logger("test"), asyncio.Event()
     patience = Patience(Health().component("database"), log, settings.transaction_timeout, stopping)
     committer = Committer(
@@ -99,8 +101,9 @@ async def running_writer(database_url: str, **changes: object) -> AsyncIterator[
         await server.start()
         committing = tasks.create_task(committer.run())
         async with open_channel(f"127.0.0.1:{port}") as channel:
-            yield Writer(database, storage_pb2_grpc.StorageStub(channel), metrics, storage)
+            yield Writer(beside, storage_pb2_grpc.StorageStub(channel), metrics, storage)
         stopping.set()
         committer.stop()
         await committing
+    await beside.close()
     await database.close()

@@ -10,6 +10,7 @@ from typing import Any
 
 import original_schema as original
 import pytest
+from patient import patient_database
 from sqlalchemy import Connection, inspect, text
 
 from hlmonitor.storage import Database, StorageError
@@ -22,7 +23,7 @@ from hlmonitor.storage.tables import metadata
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[Database]:
-    database = Database(url)
+    database = patient_database(url)
     try:
         yield database
     finally:

@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 import original_schema as original
 import pytest
 import pytest_asyncio
+from patient import patient_database
 from sqlalchemy import text
 
 from hlmonitor.storage import Database, WatchListError
@@ -18,7 +19,7 @@ NOW_MS = 1_700_000_000_000
 @pytest_asyncio.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     await migrate(database_url)
-    opened = Database(database_url)
+    opened = patient_database(database_url)
     yield opened
     await opened.close()
 

@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
+from patient import patient_database
 
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.watch import WatchEntry
@@ -16,7 +17,7 @@ ONE, TWO = Address("0x" + "11" * 20), Address("0x" + "22" * 20)
 @pytest_asyncio.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     await migrate(database_url)
-    opened = Database(database_url)
+    opened = patient_database(database_url)
     yield opened
     await opened.close()
 
@@ -70,7 +71,7 @@ async def test_of_two_programs_the_second_waits_and_sees_what_the_first_decided(
     database: Database, database_url: str
 ) -> None:
     await hold(database, plain())
-    other = Database(database_url)
+    other = patient_database(database_url)
     async with database.write() as connection:
         await watch_entries.hold(connection, [plain(), plain(TWO)], NOW_MS)
         waiting = asyncio.ensure_future(hold(other, plain(since_ms=7), plain(TWO, 7)))

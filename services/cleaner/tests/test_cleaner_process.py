@@ -1,14 +1,21 @@
 """The cleaner as a real process."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from aged_rows import DAY_MS, Store
+from aged_rows import DAY_MS, Store, key
+from patient import PATIENCE_S, patient_database
+from sqlalchemy import Column, select, text
 
 from hlmonitor.local.services import ServiceProcess
+from hlmonitor.local.waiting import eventually
 from hlmonitor.runtime.clock import wall_ms
 from hlmonitor.storage import Database
 from hlmonitor.storage.migrate import migrate
+from hlmonitor.storage.original import hl_order_aggregation
+from hlmonitor.storage.tables import hl_fill
 
 ORDERS = 60
 REST = (("dir", "hl_fill"), ("status", "hl_order_status"), ("symbol", "hl_address_signals"))
@@ -29,9 +36,7 @@ async def test_it_goes_on_cleaning_until_told_to_stop(tmp_path: Path) -> None:
     await migrate(url)
     process = ServiceProcess("cleaner", PROGRAM, tmp_path, {"database_url": url, "every": "100ms"})
     process.start()
-    async with asyncio.timeout(20):
-        while process.log_tail().count("round_done") < 2:
-            await asyncio.sleep(0.05)
+    await eventually(lambda: process.log_tail().count("round_done") > 1, "it has cleaned twice", PATIENCE_S)
     assert await process.terminate() == 0
 
 
@@ -61,7 +66,7 @@ async def test_a_cleaner_killed_in_the_middle_has_taken_nothing_before_its_order
     tmp_path: Path, database_url: str
 ) -> None:
     await migrate(database_url)
-    database = Database(database_url)
+    database = patient_database(database_url)
     store = Store(database, wall_ms())
     names = [f"order-{number:03}" for number in range(ORDERS)]
     for name in (*names, "resting"):
@@ -69,21 +74,44 @@ async def test_a_cleaner_killed_in_the_middle_has_taken_nothing_before_its_order
         await store.fill(name, 9 * DAY_MS)
         await store.status(name, 9 * DAY_MS)
         await store.signal(name, 9 * DAY_MS)
-    process = ServiceProcess("cleaner", PROGRAM, tmp_path, {"database_url": database_url, "step_rows": 1})
+    settings = {"database_url": database_url, "step_rows": 1, "every": "1h", "retry": "100ms"}
+    process = ServiceProcess("cleaner", PROGRAM, tmp_path, settings)
     # Amid its orders, then amid their fills.
-    for column, table in (("direction", "hl_order_aggregation"), ("dir", "hl_fill")):
-        process.start()
-        async with asyncio.timeout(60):
-            while len(left := await store.left(column, table)) > ORDERS - 3:
-                assert process.running
-        process.kill()
-        assert len(left) > 1
-        await assert_whole(store)
+    middle = names[ORDERS // 2]
+    for table, column, id_column, id_ in (
+        ("hl_order_aggregation", "direction", hl_order_aggregation.c.order_key, key(f"{middle}open")),
+        ("hl_fill", "dir", hl_fill.c.digest, key(f"fill {middle}")),
+    ):
+        async with undeletable(database, id_column, id_):
+            process.start()
+            async with asyncio.timeout(PATIENCE_S):
+                while len(await store.left(column, table)) > ORDERS - 3:
+                    assert process.running
+            process.kill()
+            await assert_whole(store)
+        assert len(await store.left(column, table)) > 1
     process.start()
-    assert await process.wait() == 0
+    await eventually(lambda: "round_done" in process.log_tail(), "it has cleaned the rest", PATIENCE_S)
+    assert await process.terminate() == 0
     for column, table in REST:
         assert await store.left(column, table) == ["resting"], table
     await database.close()
+
+
+@asynccontextmanager
+async def undeletable(database: Database, column: Column[bytes], value: bytes) -> AsyncIterator[None]:
+    """Inside it, whoever would delete the row with this value waits as long as the database lets it, and then fails."""
+    async with database.write() as connection:
+        if database.dialect != "sqlite":
+            await connection.execute(select(column).where(column == value).with_for_update())
+            yield
+            return
+        # There are no locks of rows.
+        row = f"DELETE ON {column.table.name} WHEN OLD.{column.name} = X'{value.hex()}'"
+        await connection.execute(text(f"CREATE TRIGGER held BEFORE {row} BEGIN SELECT RAISE(ABORT, 'held'); END"))
+    yield
+    async with database.write() as connection:
+        await connection.execute(text("DROP TRIGGER held"))
 
 
 async def assert_whole(store: Store) -> None:

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 import pytest_asyncio
 import structlog
 from aged_rows import DAY_MS, HOUR_MS, NOW_MS, WALLET, Store
+from patient import patient_database
 from sqlalchemy import select
 
 from hlmonitor.cleaner.cleaning import Cleaner
 from hlmonitor.cleaner.settings import CleanerSettings
 from hlmonitor.runtime.metrics import Metrics
-from hlmonitor.storage import Database
 from hlmonitor.storage.migrate import migrate
 from hlmonitor.storage.tables import hl_address_counter
 
@@ -30,7 +30,7 @@ class Cleaned(Store):
 @pytest_asyncio.fixture
 async def store(database_url: str) -> AsyncIterator[Cleaned]:
     await migrate(database_url)
-    database = Database(database_url)
+    database = patient_database(database_url)
     yield Cleaned(database)
     await database.close()
 

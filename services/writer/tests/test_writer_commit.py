@@ -8,9 +8,7 @@ import pytest
 from writer_builders import NOON_MS, PARTITION, WALLET, batch, digest, fill, order, signal, status, unit
 from writer_harness import Writer, only, running_writer
 
-from hlmonitor.storage import Database
 from hlmonitor.storage.dao import partitions
-from hlmonitor.storage.database import Timeouts
 from hlmonitor.v1 import events_pb2, storage_pb2
 from hlmonitor.writer.io.service import DETAIL_KEY
 
@@ -24,12 +22,6 @@ def whole_unit(number: int = 1) -> storage_pb2.OrderUnit:
         statuses=[status()],
         signals=[signal(number)],
     )
-
-
-def patient_session_of(writer: Writer) -> Database:
-    """Another session of its database, which may idle in a transaction for as long as a busy machine makes it."""
-    url = writer.database.engine.url.render_as_string(hide_password=False)
-    return Database(url, timeouts=Timeouts(idle_in_transaction_s=60))
 
 
 async def count(writer: Writer, table: str) -> int:
@@ -351,8 +343,7 @@ async def test_a_full_queue_stops_reading_and_loses_nothing(database_url: str) -
 
 async def test_a_row_that_another_session_holds_delays_the_commit_and_is_no_poison(writer: Writer) -> None:
     await writer.acquire(PARTITION)
-    other = patient_session_of(writer)
-    async with other.write() as connection:
+    async with writer.beside.write() as connection:
         await partitions.lock(connection, [PARTITION])
         sending = asyncio.ensure_future(writer.commit(batch(1, whole_unit())))
         # Longer than the lock timeout of a server's session.
@@ -361,29 +352,26 @@ async def test_a_row_that_another_session_holds_delays_the_commit_and_is_no_pois
     (reply,) = await sending
     assert reply.WhichOneof("result") == "done"
     assert not reply.done.dead_letters
-    await other.close()
 
 
 async def test_batches_of_streams_that_ended_do_not_pile_up_while_the_database_is_busy(writer: Writer) -> None:
     await writer.acquire(PARTITION)
     waiting = writer.committer.planner
-    other = patient_session_of(writer)
-    async with other.write() as connection:
+    async with writer.beside.write() as connection:
         await partitions.lock(connection, [PARTITION])
         for _ in range(3):
             calls = [asyncio.ensure_future(writer.commit(batch(1, whole_unit()))) for _ in range(4)]
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 # One of the first is in the transaction that waits.
                 while len(waiting) < 3:
                     await asyncio.sleep(0)
             for call in calls:
                 call.cancel()
             await asyncio.gather(*calls, return_exceptions=True)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while len(waiting) > 0:
                     await asyncio.sleep(0)
         await connection.rollback()
-    await other.close()
     (reply,) = await writer.commit(batch(1, whole_unit()))
     assert reply.WhichOneof("result") == "done"
 
@@ -404,6 +392,6 @@ async def test_a_stream_that_breaks_right_after_a_batch_gives_its_room_back(data
 
 async def test_a_stream_without_a_batch_is_known_to_be_open(writer: Writer) -> None:
     call = writer.stub.Commit()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await call.wait_for_connection()
     await call.done_writing()

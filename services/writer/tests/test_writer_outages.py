@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from patient import patient_database
 from sqlalchemy import make_url
 from writer_client import TIMEOUT_S, acquire, commit, numbered, scalar
 
@@ -13,7 +14,6 @@ from hlmonitor.local.database_fixtures import servers_only
 from hlmonitor.local.databases import DatabaseServer
 from hlmonitor.local.proxy import Fault, TcpProxy
 from hlmonitor.local.services import ServiceProcess
-from hlmonitor.storage import Database
 from hlmonitor.v1 import storage_pb2
 
 sqlite_only = pytest.mark.parametrize("backend", ["sqlite"], indirect=True, scope="session")
@@ -105,7 +105,7 @@ async def test_a_batch_waits_for_another_process_that_holds_the_file(
 ) -> None:
     process.start()
     epoch = await begun(process, listen)
-    other = Database(database_url)
+    other = patient_database(database_url)
     async with other.write():
         sending = await waiting(process, listen, epoch)
     await other.close()
