@@ -16,15 +16,17 @@ _LATECOMERS_S = 0.1
 class ReplyThief:
     """An async context manager: inside it, what connects to `port` of 127.0.0.1 reaches `target_port`.
 
-    Once armed, the first connection on which the client sends the marker loses what the server says from then on:
-    nothing more of it arrives, and the connection stays open until `cut`.
+    Once armed, the first connection on which the client sends the markers, one after the other, loses what the server
+    says from then on: nothing more of it arrives, and the connection stays open until `cut`.
     """
 
     target_port: int
     port: int = field(default_factory=free_port)
     kept: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     """The server has answered, and its answer was kept."""
-    _marker: bytes | None = field(default=None, init=False)
+    _markers: tuple[bytes, ...] = field(default=(), init=False)
+    _sent: dict[asyncio.StreamWriter, int] = field(default_factory=dict, init=False)
+    """How many of the markers each client has sent."""
     _robbed: asyncio.StreamWriter | None = field(default=None, init=False)
     _server: asyncio.Server | None = field(default=None, init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
@@ -46,10 +48,11 @@ class ReplyThief:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def arm(self, marker: bytes) -> None:
-        """Keep the answer to the next request in which these bytes are."""
+    def arm(self, *markers: bytes) -> None:
+        """Keep the answer to the first request in which the last of these is, after requests with those before it."""
         self.kept.clear()
-        self._marker, self._robbed = marker, None
+        self._sent.clear()
+        self._markers, self._robbed = markers, None
 
     def cut(self) -> None:
         """End the robbed connection towards its client with RST."""
@@ -87,10 +90,17 @@ class ReplyThief:
     ) -> None:
         with suppress(OSError):
             while data := await reader.read(_CHUNK):
-                if self._marker is not None and self._marker in data:
-                    self._marker, self._robbed = None, client
+                if self._is_the_last_marker(data, client):
+                    self._markers, self._robbed = (), client
                 server.write(data)
                 await server.drain()
+
+    def _is_the_last_marker(self, data: bytes, client: asyncio.StreamWriter) -> bool:
+        sent = self._sent.get(client, 0)
+        while sent < len(self._markers) and self._markers[sent] in data:
+            sent += 1
+        self._sent[client] = sent
+        return 0 < sent == len(self._markers)
 
     async def _to_client(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         with suppress(OSError):
