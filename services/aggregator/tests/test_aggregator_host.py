@@ -50,7 +50,7 @@ async def test_partition_is_let_go_while_storage_does_not_answer() -> None:
         owned.host.take(Session(), _end(1))
         await eventually(lambda: bool(writer.asked), "storage is asked")
         owned.host.release()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await owned.running
 
 

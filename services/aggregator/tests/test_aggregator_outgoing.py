@@ -116,6 +116,11 @@ def _of(messages: list[StreamMessage], address: str) -> list[StreamMessage]:
     return [message for message in messages if message.subject.startswith(f"hl.signals.v1.{address}.")]
 
 
+async def _heard(subscription: "asyncio.Queue[Msg]", count: int) -> None:
+    """Wait for messages of the original, which may come after SQL knows where their signals are in the stream."""
+    await eventually(lambda: subscription.qsize() >= count, f"{count} original messages have come", PATIENCE_S)
+
+
 async def _told(subscription: "asyncio.Queue[Msg]") -> list[str]:
     told = []
     while not subscription.empty():
@@ -139,12 +144,14 @@ async def test_stream_restored_from_an_older_disk_gets_back_what_it_lost(tmp_pat
         async with _connected(server) as stream, _legacy(stream.client) as heard:
             async with owning(writer, stream):
                 await _all_published(writer, 60)
+                await _heard(heard, 60)
             server.stop()
             shutil.copytree(store, copy)
             server.start()
             _add(writer.stored, range(21, 51))
             async with owning(writer, stream) as owned:
                 await _all_published(writer, 150)
+                await _heard(heard, 150)
                 told = await _told(heard)
                 server.kill()
                 shutil.rmtree(store)
@@ -155,6 +162,7 @@ async def test_stream_restored_from_an_older_disk_gets_back_what_it_lost(tmp_pat
                 )
                 _decide(owned, range(1001, 1004))
                 await _all_published(writer, 153)
+                await _heard(heard, 3)
             await _assert_stream_equals_sql(stream.client, writer.stored)
             assert len(told) == 150
             assert len(await _told(heard)) == 3
@@ -192,7 +200,9 @@ async def test_signals_that_are_older_than_the_stream_keeps_are_not_published_ag
             await _all_published(writer, 30)
             await jetstream_of(stream.client).delete_stream(STREAM)
             owned.late_s += LOOK_S
-            await eventually(lambda: owned.metric("signals_republished_total") == 18, "the young ones are there again")
+            await eventually(
+                lambda: owned.metric("signals_republished_total") == 18, "the young ones are there again", PATIENCE_S
+            )
             numbers = [
                 msgspec.json.decode(it.data)["number"] for it in await read_stream(stream.client, STREAM, SUBJECTS)
             ]
