@@ -9,7 +9,7 @@ from hlmonitor.storage.dao.progress import GapValues
 from hlmonitor.storage.migrate import migrate
 
 NOW_MS = 1_700_000_000_000
-WALLET = "0x" + "11" * 20
+WALLET, OTHER = "0x" + "11" * 20, "0x" + "22" * 20
 
 
 @pytest_asyncio.fixture
@@ -20,9 +20,9 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await opened.close()
 
 
-def gap(to_ms: int | None, reason: str, state: str) -> GapValues:
+def gap(to_ms: int | None, reason: str, state: str, *, address: str = WALLET) -> GapValues:
     return GapValues(
-        address=WALLET,
+        address=address,
         feed="userFills",
         from_ms=5,
         to_ms=to_ms,
@@ -47,7 +47,7 @@ async def test_a_gap_is_replaced_by_what_is_told_later_but_never_shortened(
 ) -> None:
     for row in rows:
         async with database.write() as connection:
-            await progress.put_gaps(connection, [row])
+            await progress.put_gaps(connection, [row, gap(8, "another's", "unprovable", address=OTHER)])
     async with database.read() as connection:
         found = await progress.known_gaps(connection, address=WALLET, state=None, since_ms=0, most=9)
     assert [(row.to_ms, row.reason, row.state) for row in found] == [(*left, rows[-1]["state"])]

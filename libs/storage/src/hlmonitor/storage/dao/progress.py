@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple, TypedDict
 
-from sqlalchemy import ColumnElement, and_, case, select
+from sqlalchemy import ColumnElement, and_, case, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hlmonitor.storage.dialects import Columns, replacing, upsert
@@ -121,7 +121,9 @@ async def put_gaps(connection: AsyncConnection, rows: Sequence[GapValues]) -> No
 
 def _newer_gap(new: Columns) -> dict[str, ColumnElement[Any]]:
     old = hl_gap.c
-    stays = and_(old.state == UNPROVABLE, new.state == UNPROVABLE, old.to_ms > new.to_ms)
+    # Not a parameter: the driver of MySQL takes none here when it sends many rows at once.
+    unprovable = literal_column(f"'{UNPROVABLE}'", hl_gap.c.state.type)
+    stays = and_(old.state == unprovable, new.state == unprovable, old.to_ms > new.to_ms)
     kept = {column: case((stays, old[column]), else_=new[column]) for column in ("to_ms", "reason")}
     return {**kept, "state": new.state, "updated_ms": new.updated_ms}
 
