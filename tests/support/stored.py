@@ -78,7 +78,8 @@ class Stored:
         with_row = {row.order_id for row in self.rows.values()}
         held, known = [], b""
         for row in self.fills.values():
-            is_open = row.order_id in awake or (row.order_id not in with_row and is_recent(row))
+            is_waited_for = row.order_id in self.statuses or is_recent(row)
+            is_open = row.order_id in awake or (row.order_id not in with_row and is_waited_for)
             if is_open:
                 held.append(Item(fill=row))
             elif is_recent(row):

@@ -287,6 +287,24 @@ async def test_a_partition_comes_back_as_it_was_committed(writer: Writer) -> Non
     assert only(items, "known_fills") == [fill(3).digest + digest("done")]
 
 
+async def test_fills_older_than_the_watch_come_back_with_the_end_of_their_order_however_old(writer: Writer) -> None:
+    await writer.acquire(PARTITION)
+    far_later = storage_pb2.Watermark(
+        address=WALLET, feed=events_pb2.FEED_USER_FILLS, watermark_ms=NOON_MS + 30 * 86_400_000
+    )
+    await writer.commit(
+        batch(
+            1,
+            unit("waiting", fills=[fill(1, order="waiting", uncounted=True)], statuses=[status("waiting")]),
+            unit("gone", fills=[fill(2, order="gone", uncounted=True)], statuses=[status("gone", resolved=True)]),
+            unit("old", fills=[fill(3, order="old", uncounted=True)]),
+            watermarks=[far_later],
+        )
+    )
+    items = await writer.load(PARTITION, 1)
+    assert [row.digest for row in only(items, "fill")] == [fill(1).digest]
+
+
 async def test_loading_with_an_old_epoch_fails_with_the_current_one(writer: Writer) -> None:
     await writer.acquire(PARTITION)
     await writer.acquire(PARTITION)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hlmonitor.storage.dao.orders import open_orders
 from hlmonitor.storage.dialects import KEYS_AT_ONCE, among, insert_if_absent
 from hlmonitor.storage.original import hl_order_aggregation
-from hlmonitor.storage.tables import hl_fill, hl_watermark
+from hlmonitor.storage.tables import hl_fill, hl_order_status, hl_watermark
 
 LegName = Literal["close", "open"]
 
@@ -172,13 +172,22 @@ async def of_unfinished(connection: AsyncConnection, order_ids: Sequence[bytes])
 
 
 async def without_order(connection: AsyncConnection, partition: int, floor: Floor) -> list[StoredFill]:
-    """Recent fills that no signal took and whose order has no row: all of the order is older than `watch_from`."""
-    rows = hl_order_aggregation.c
-    has_row = select(rows.id).where(rows.order_id == hl_fill.c.order_id).exists()
-    query = (await _recent(connection, partition, floor, _STORED)).where(
-        hl_fill.c.close_number.is_(None), hl_fill.c.open_number.is_(None), ~has_row
+    """Fills that no signal took and whose order has no row: so far all of the order is older than `watch_from`.
+
+    Those that are recent, and, however old, those of an order whose end is known and that waits for more fills.
+    """
+    rows, status = hl_order_aggregation.c, hl_order_status.c
+    waiting = (
+        select(*_STORED)
+        .join(hl_order_status, status.order_id == hl_fill.c.order_id)
+        .where(status.partition_id == partition, status.resolved.is_(False))
     )
-    return [StoredFill(*row) for row in await connection.execute(query)]
+    has_row = select(rows.id).where(rows.order_id == hl_fill.c.order_id).exists()
+    found: dict[bytes, StoredFill] = {}
+    for query in (await _recent(connection, partition, floor, _STORED), waiting):
+        untaken = query.where(hl_fill.c.close_number.is_(None), hl_fill.c.open_number.is_(None), ~has_row)
+        found |= {row[0]: StoredFill(*row) for row in await connection.execute(untaken)}
+    return list(found.values())
 
 
 async def recent(connection: AsyncConnection, partition: int, floor: Floor) -> list[tuple[bytes, bytes]]:
