@@ -7,9 +7,9 @@ from types import TracebackType
 from typing import Self
 
 from hlmonitor.local.ports import free_port
+from hlmonitor.local.proxy import until_let_in
 
 _CHUNK = 64 * 1024
-_LATECOMERS_S = 0.1
 
 
 @dataclass(slots=True)
@@ -42,8 +42,7 @@ class ReplyThief:
         """Stop listening and end every connection."""
         if self._server is not None:
             self._server.close()
-        # Whoever was let in just now shows up a few turns of the loop later.
-        await asyncio.sleep(_LATECOMERS_S)
+        await until_let_in()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

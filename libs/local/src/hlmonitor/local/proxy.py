@@ -18,6 +18,7 @@ SLICED_BYTES = 200
 GIVEN_UP_S = 20.0
 """So long after the other's end a side gives a dead connection up: TCP got no acknowledgement of what it sent."""
 _CHUNK = 64 * 1024
+_TURNS = 20
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER with no time to linger: closing sends RST."""
 
@@ -55,6 +56,12 @@ class _Line:
                 writer.close()
 
 
+async def until_let_in() -> None:
+    """Wait until a server that was closed has handed over whom it had accepted: that takes some turns of the loop."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+
+
 @dataclass(slots=True)
 class TcpProxy:
     """An async context manager: inside it, what connects to `port` of 127.0.0.1 reaches `target_port`.
@@ -90,6 +97,7 @@ class TcpProxy:
         """Stop listening and end every connection."""
         if self._server is not None:
             self._server.close()
+        await until_let_in()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
