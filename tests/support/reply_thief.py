@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from hlmonitor.local.ports import free_port
-from hlmonitor.local.proxy import until_let_in
+from hlmonitor.local.proxy import end_server
 
 _CHUNK = 64 * 1024
 
@@ -40,12 +40,7 @@ class ReplyThief:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop listening and end every connection."""
-        if self._server is not None:
-            self._server.close()
-        await until_let_in()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_server(self._server, self._tasks)
 
     def arm(self, *markers: bytes) -> None:
         """Keep the answer to the first request in which the last of these is, after requests with those before it."""

@@ -1,23 +1,11 @@
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
 from hlmonitor.storage import Database
 from hlmonitor.storage.dao import progress
 from hlmonitor.storage.dao.progress import GapValues
-from hlmonitor.storage.migrate import migrate
 
 NOW_MS = 1_700_000_000_000
 WALLET, OTHER = "0x" + "11" * 20, "0x" + "22" * 20
-
-
-@pytest_asyncio.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    await migrate(database_url)
-    opened = Database(database_url)
-    yield opened
-    await opened.close()
 
 
 def gap(to_ms: int | None, reason: str, state: str, *, address: str = WALLET) -> GapValues:

@@ -1,27 +1,14 @@
-from collections.abc import AsyncIterator
-
 import original_schema as original
 import pytest
-import pytest_asyncio
-from patient import patient_database
 from sqlalchemy import text
 
 from hlmonitor.storage import Database, WatchListError
 from hlmonitor.storage.dao import pairs, watch
 from hlmonitor.storage.dao.watch import AddressSource
-from hlmonitor.storage.migrate import migrate
 
 AUTO, ACTIVE, WATCH = AddressSource.AUTO, AddressSource.ACTIVE, AddressSource.WATCH
 ONE, TWO = "0x" + "11" * 20, "0x" + "22" * 20
 NOW_MS = 1_700_000_000_000
-
-
-@pytest_asyncio.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    await migrate(database_url)
-    opened = patient_database(database_url)
-    yield opened
-    await opened.close()
 
 
 async def run(database: Database, *statements: str) -> None:

@@ -1,25 +1,14 @@
 import asyncio
-from collections.abc import AsyncIterator
 
-import pytest_asyncio
 from patient import patient_database
 
 from hlmonitor.domain.addresses import Address
 from hlmonitor.domain.watch import WatchEntry
 from hlmonitor.storage import Database
 from hlmonitor.storage.dao import watch_entries
-from hlmonitor.storage.migrate import migrate
 
 NOW_MS = 1_700_000_000_000
 ONE, TWO = Address("0x" + "11" * 20), Address("0x" + "22" * 20)
-
-
-@pytest_asyncio.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    await migrate(database_url)
-    opened = patient_database(database_url)
-    yield opened
-    await opened.close()
 
 
 def plain(address: Address = ONE, since_ms: int = NOW_MS) -> WatchEntry:

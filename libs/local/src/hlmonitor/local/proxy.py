@@ -56,10 +56,16 @@ class _Line:
                 writer.close()
 
 
-async def until_let_in() -> None:
-    """Wait until a server that was closed has handed over whom it had accepted: that takes some turns of the loop."""
+async def end_server(server: asyncio.Server | None, tasks: set[asyncio.Task[None]]) -> None:
+    """Stop listening, and end the tasks that carry connections; each puts itself into the set, and out of it."""
+    if server is not None:
+        server.close()
+    # Whoever was accepted already is handed over some turns of the loop later.
     for _ in range(_TURNS):
         await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @dataclass(slots=True)
@@ -95,12 +101,7 @@ class TcpProxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop listening and end every connection."""
-        if self._server is not None:
-            self._server.close()
-        await until_let_in()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_server(self._server, self._tasks)
 
     @property
     def connections(self) -> int:
