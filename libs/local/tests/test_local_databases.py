@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from hlmonitor.local.database_fixtures import backend, server, servers_only
 from hlmonitor.local.databases import DatabaseServer, Missing, PostgresServer, ServerError
+from hlmonitor.local.processes import is_alive
 from hlmonitor.storage import Database
 from hlmonitor.storage.database import Timeouts
 
@@ -34,10 +35,6 @@ async def ask(url: str, statement: str) -> object:
         await database.close()
 
 
-def is_alive(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-
-
 @servers_only
 async def test_each_fresh_database_is_empty_and_its_own(server: DatabaseServer) -> None:
     first, second = server.fresh_database(), server.fresh_database()
@@ -58,10 +55,10 @@ async def test_a_killed_server_comes_back_on_its_port_with_what_was_committed(
         url, port = own.fresh_database(), own.port
         await ask(url, "CREATE TABLE kept (id int)")
         await ask(url, "INSERT INTO kept VALUES (7)")
-        own_processes = psutil.Process(own.pid).children()
+        own_processes = [child.pid for child in psutil.Process(own.pid).children()]
         own.kill()
         assert own.pid is None
-        assert not any(is_alive(process) for process in own_processes)
+        assert not any(map(is_alive, own_processes))
         own.start()
         assert own.port == port
         assert await ask(url, "SELECT id FROM kept") == 7
@@ -83,10 +80,12 @@ async def test_a_frozen_server_keeps_its_connections_and_answers_when_it_goes_on
         async with database.read() as connection:
             await connection.execute(text("SELECT 1"))
             own.pause()
-            asking = asyncio.create_task(connection.execute(text("SELECT 7")))
-            done, _ = await asyncio.wait({asking}, timeout=0.5)
+            try:
+                asking = asyncio.create_task(connection.execute(text("SELECT 7")))
+                done, _ = await asyncio.wait({asking}, timeout=0.5)
+            finally:
+                own.resume()
             assert not done
-            own.resume()
             assert (await asking).scalar() == 7
         await database.close()
 

@@ -1,5 +1,6 @@
 """Child processes: started, watched, frozen, ended, and gone with their parent."""
 
+import asyncio
 import signal
 import sys
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hlmonitor.local.processes import LocalError, LocalProcess
+from hlmonitor.local.processes import LocalError, LocalProcess, is_alive
 from hlmonitor.local.waiting import eventually
 
 SLEEP = [sys.executable, "-c", "import signal; print('up', flush=True); signal.pause()"]
@@ -63,9 +64,32 @@ async def test_a_frozen_one_goes_on_when_resumed(process: LocalProcess) -> None:
     assert process.pid is not None
     child = psutil.Process(process.pid)
     process.pause()
-    await eventually(lambda: child.status() == psutil.STATUS_STOPPED, "it is frozen")
+    assert child.status() == psutil.STATUS_STOPPED
     process.resume()
     await eventually(lambda: child.status() != psutil.STATUS_STOPPED, "it goes on")
+
+
+BUSY_THREADS = """
+import os, threading
+def write():
+    while True:
+        os.write(1, b"x")
+for _ in range(8):
+    threading.Thread(target=write).start()
+"""
+
+
+async def test_nothing_of_a_frozen_one_runs_on(process: LocalProcess) -> None:
+    process.spawn([sys.executable, "-c", BUSY_THREADS])
+    for _ in range(20):
+        await eventually(lambda: process.log_file.stat().st_size > 0, "it writes")
+        process.pause()
+        written = process.log_file.stat().st_size
+        await asyncio.sleep(0.02)
+        assert process.log_file.stat().st_size == written
+        process.resume()
+    process.kill()
+    process.pause()
 
 
 async def test_a_frozen_one_can_be_asked_to_end(process: LocalProcess) -> None:
@@ -97,8 +121,4 @@ async def test_it_dies_with_its_parent(process: LocalProcess, tmp_path: Path) ->
     await up(LocalProcess("grandchild", tmp_path))
     grandchild = int(process.log_tail())
     process.kill()
-    await eventually(lambda: not _alive(grandchild), "the grandchild is gone")
-
-
-def _alive(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    await eventually(lambda: not is_alive(grandchild), "the grandchild is gone")

@@ -1,7 +1,6 @@
 """The gRPC server's own health, as a probe or a client asks for it."""
 
 import asyncio
-import signal
 import sys
 from typing import Any
 
@@ -9,6 +8,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from hlmonitor.local.processes import freeze
 from hlmonitor.runtime.grpc import open_channel, serve_grpc
 from hlmonitor.runtime.health import Health
 
@@ -67,7 +67,7 @@ async def test_a_call_to_a_peer_that_froze_ends() -> None:
         async with open_channel(f"127.0.0.1:{port}") as channel:
             await until_told(channel, "some.Service", SERVING)
             stub: Any = health_pb2_grpc.HealthStub(channel)
-            process.send_signal(signal.SIGSTOP)
+            freeze(process.pid)
             # Far below the minute after which the core would find it by itself.
             async with asyncio.timeout(40):
                 with pytest.raises(grpc.aio.AioRpcError) as ended:

@@ -1,8 +1,6 @@
 """Replies that are lost on their way, at the worst moment: what was sent again is done, and nothing is there twice."""
 
 import asyncio
-import os
-import signal as signals
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -150,8 +148,7 @@ async def test_a_writer_stopped_within_a_transaction_holds_its_partition_up_for_
     sending = asyncio.ensure_future(commit(listen, numbered(1, epoch), grpc.aio.insecure_channel))
     async with asyncio.timeout(TIMEOUT_S):
         await thief.kept.wait()
-    assert robbed.pid is not None
-    os.kill(robbed.pid, signals.SIGSTOP)
+    robbed.pause()
     other = f"127.0.0.1:{free_port()}"
     second = writer_process(tmp_path, database_url, other, name="second")
     second.start()

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from hlmonitor.local.ports import free_port
+from hlmonitor.local.processes import freeze, is_alive
 
 _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 20
@@ -126,12 +127,16 @@ class DatabaseServer(ABC):
             self._process = None
             # While one of them lives, PostgreSQL's memory is in use, and a new server refuses to start.
             deadline = time.monotonic() + _STOP_TIMEOUT_S
-            while any(map(_is_alive, sent_to)) and time.monotonic() < deadline:
+            while any(map(is_alive, sent_to)) and time.monotonic() < deadline:
                 time.sleep(_POLL_S / 10)
 
     def pause(self) -> None:
-        """Freeze it with all its processes (SIGSTOP): connections stay, nothing answers."""
-        self._send(signal.SIGSTOP)
+        """Freeze it with all its processes (SIGSTOP): connections stay, nothing answers; returns when it stands."""
+        if self._process is not None and self.running:
+            freeze(self._process.pid)
+            # No more of them are made now.
+            for child in _children(self._process.pid):
+                freeze(child)
 
     def resume(self) -> None:
         """Let a frozen one go on (SIGCONT)."""
@@ -139,7 +144,7 @@ class DatabaseServer(ABC):
 
     def _send(self, number: signal.Signals) -> list[int]:
         """Returns the processes that it was sent to."""
-        if self._process is None or self._process.poll() is not None:
+        if self._process is None or not self.running:
             return []
         # The parent first: PostgreSQL's would start what it sees dying.
         processes = [self._process.pid, *_children(self._process.pid)]
@@ -286,18 +291,26 @@ class MariaDbServer(DatabaseServer):
         found = shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
         return Path(found).parent if found else None
 
+    @property
+    def _temporary(self) -> Path:
+        # A server that starts removes the temporary tables that it finds, those of a running one in /tmp too.
+        return self._directory / "tmp"
+
     def _initialise(self) -> None:
         install = (
             shutil.which("mariadb-install-db", path=f"{os.environ.get('PATH', '')}:/usr/bin") or "mariadb-install-db"
         )
         options = ["--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=32M"]
-        self._run([install, "--no-defaults", f"--datadir={self._data}", *options])
+        self._temporary.mkdir(exist_ok=True)
+        self._own(self._temporary)
+        self._run([install, "--no-defaults", f"--datadir={self._data}", f"--tmpdir={self._temporary}", *options])
 
     def _server_command(self) -> list[str]:
         return [
             str(self._programs / "mariadbd"),
             "--no-defaults",
             f"--datadir={self._data}",
+            f"--tmpdir={self._temporary}",
             # Relative to the data directory: a socket's whole path may not be longer than about 100 characters.
             "--socket=server.sock",
             f"--pid-file={self._directory / 'server.pid'}",
@@ -341,14 +354,6 @@ def _children(process: int) -> list[int]:
         return [int(text) for text in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
     except FileNotFoundError:
         return []
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state not in "ZX"
 
 
 def _apt_install(package: str) -> str | None:

@@ -5,11 +5,15 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 _LOG_TAIL_CHARACTERS = 3000
 _KILL_TIMEOUT_S = 60
+_FREEZE_TIMEOUT_S = 60
+_FREEZE_POLL_S = 0.001
 _OUR_SETTINGS = "HLMON_"
 
 
@@ -104,8 +108,9 @@ class LocalProcess:
             self._process.wait(_KILL_TIMEOUT_S)
 
     def pause(self) -> None:
-        """Freeze it (SIGSTOP): connections stay, nothing answers."""
-        self.send(signal.SIGSTOP)
+        """Freeze it (SIGSTOP): connections stay, nothing answers; returns when it stands still."""
+        if self._process is not None and self.running:
+            freeze(self._process.pid)
 
     def resume(self) -> None:
         """Let a frozen one go on (SIGCONT)."""
@@ -121,3 +126,34 @@ class LocalProcess:
         """Send it a signal; nothing happens when it was never started or has ended."""
         if self._process is not None:
             self._process.send_signal(number)
+
+
+def freeze(process: int) -> None:
+    """Send SIGSTOP, and return when none of its threads runs any more; one that has ended stands still too.
+
+    The signal is sent at once, but a thread of a busy machine may run on for long enough to answer a client.
+
+    Raises:
+        LocalError: a thread still runs after a minute.
+    """
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGSTOP)
+    deadline_s = time.monotonic() + _FREEZE_TIMEOUT_S
+    while not all(state in "TZX" for state in _thread_states(process)):
+        if time.monotonic() >= deadline_s:
+            raise LocalError(f"process {process} was sent SIGSTOP and runs on")
+        time.sleep(_FREEZE_POLL_S)
+
+
+def is_alive(process: int) -> bool:
+    """Whether it runs or is frozen; one that has ended is not alive, though its parent may not have been told yet."""
+    return any(state not in "ZX" for state in _thread_states(process))
+
+
+def _thread_states(process: int) -> Iterator[str]:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                stat = (thread / "stat").read_text()
+                # The program's name comes before, in parentheses, and may have any character.
+                yield stat.rpartition(")")[2].split()[0]
