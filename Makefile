@@ -60,6 +60,7 @@ WORKERS ?= 2
 
 .PHONY: test
 test: setup ## all tests, with real servers; WORKERS=1: one after the other
+	@$(BIN)/python scripts/database_servers.py
 	@$(BIN)/pytest --hypothesis-seed=$(HYPOTHESIS_SEED) --numprocesses $(WORKERS) --dist loadfile
 
 VENUE ?= simulator

@@ -54,8 +54,11 @@ class Supervised:
         return {name: process["pid"] for name, process in processes.items()}
 
     def is_ready(self, *names: str) -> bool:
-        logs = [self.run / "logs" / f"{name}.log" for name in names]
-        return set(names) <= self.pids().keys() and all(log.exists() and "ready" in log.read_text() for log in logs)
+        return set(names) <= self.pids().keys() and all("ready" in self.log(name) for name in names)
+
+    def log(self, name: str) -> str:
+        file = self.run / "logs" / f"{name}.log"
+        return file.read_text() if file.exists() else ""
 
 
 @pytest.fixture
@@ -81,7 +84,9 @@ async def test_the_simulator_runs_only_where_it_is_the_venue(running: Supervised
 async def test_what_ends_is_started_again(running: Supervised) -> None:
     first = running.pids()
     psutil.Process(first["worker-1"]).kill()
-    await eventually(lambda: running.pids()["worker-1"] != first["worker-1"], "it runs again")
+    # Before it runs its own program, it may not have been told to end with the supervisor.
+    await eventually(lambda: running.log("worker-1").count("ready") == 2, "it runs again")
+    assert running.pids()["worker-1"] != first["worker-1"]
     assert running.pids()["server"] == first["server"]
 
 

@@ -12,6 +12,7 @@ import msgspec
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from patient import patient_database
 from sqlalchemy import text
 
 from hlmonitor.demo.books import stored_signals
@@ -201,7 +202,7 @@ async def listening(stack: Stack) -> AsyncIterator[World]:
     client = await nats.connect(
         stack.nats.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=_a_killed_server_is_no_surprise
     )
-    database = Database(stack.database_url)
+    database = patient_database(stack.database_url)
     world = World(stack, database, client)
     try:
         await client.subscribe(LEGACY_SUBJECT, cb=world.hear)

@@ -3,17 +3,17 @@ import os
 import signal
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
+from patient import patient_database
 from sqlalchemy import text
 
 from hlmonitor.local.database_fixtures import backend, server, servers_only
 from hlmonitor.local.databases import DatabaseServer, Missing, PostgresServer, ServerError
 from hlmonitor.local.processes import is_alive
-from hlmonitor.storage import Database
-from hlmonitor.storage.database import Timeouts
 
 __all__ = ["backend", "server"]
 
@@ -26,7 +26,7 @@ def directory() -> Iterator[Path]:
 
 
 async def ask(url: str, statement: str) -> object:
-    database = Database(url)
+    database = patient_database(url)
     try:
         async with database.write() as connection:
             result = await connection.execute(text(statement))
@@ -75,8 +75,7 @@ async def test_a_frozen_server_keeps_its_connections_and_answers_when_it_goes_on
     programs = type(server).find()
     assert programs is not None
     with type(server)(programs, directory / "server") as own:
-        # A busy machine may let it idle for longer than a session may by default.
-        database = Database(own.fresh_database(), timeouts=Timeouts(idle_in_transaction_s=60))
+        database = patient_database(own.fresh_database())
         async with database.read() as connection:
             await connection.execute(text("SELECT 1"))
             own.pause()
@@ -110,3 +109,33 @@ def test_a_server_that_can_neither_be_found_nor_installed_says_which_and_why(
     missing = NotInstalled.find_or_install()
     assert isinstance(missing, Missing)
     assert missing.reason.startswith("PostgreSQL is not installed, and ")
+
+
+UNPACKING = """#!/bin/sh
+[ "$1" = install ] || exit 0
+echo installed >> {directory}/installs
+touch {directory}/postgres
+sleep 0.5
+touch {directory}/made
+"""
+
+
+def test_two_programs_that_miss_a_server_install_it_once_and_take_it_when_it_is_whole(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Unpacked(PostgresServer):
+        @classmethod
+        def find(cls) -> Path | None:
+            return tmp_path if (tmp_path / "postgres").exists() else None
+
+    def look(_: int) -> tuple[Path | Missing, bool]:
+        return Unpacked.find_or_install(), (tmp_path / "made").exists()
+
+    apt = tmp_path / "apt-get"
+    apt.write_text(UNPACKING.format(directory=tmp_path))
+    apt.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with ThreadPoolExecutor(2) as programs:
+        assert list(programs.map(look, range(2))) == [(tmp_path, True)] * 2
+    assert (tmp_path / "installs").read_text() == "installed\n"

@@ -22,15 +22,15 @@ async def test_a_server_that_is_down_at_the_start_is_waited_for_and_said_once(tm
     server = NatsServer(tmp_path)
     component, metrics = Component("nats"), Metrics()
     with capture_logs() as lines:
-        connecting = asyncio.ensure_future(
-            connect_nats(server.url, "test", component=component, metrics=metrics, log=log).__aenter__()
-        )
+        connection = connect_nats(server.url, "test", component=component, metrics=metrics, log=log)
+        connecting = asyncio.ensure_future(connection.__aenter__())
         await eventually(lambda: bool(lines), "something was logged")
         assert component.reason == f"no connection to {server.url}"
         with server:
             client = await asyncio.wait_for(connecting, 60)
             assert component.is_up
-            await client.close()
+            assert client.is_connected
+            await connection.__aexit__(None, None, None)
     warnings = [line for line in lines if line["log_level"] == "warning" and line["event"] == "nats_unreachable"]
     assert len(warnings) == 1
     assert warnings[0]["url"] == server.url

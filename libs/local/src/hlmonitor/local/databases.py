@@ -5,11 +5,13 @@ as the user that their package made.
 """
 
 import contextlib
+import fcntl
 import os
 import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -62,6 +64,11 @@ class DatabaseServer(ABC):
     @classmethod
     def find_or_install(cls) -> Path | Missing:
         """Like `find`, but root on a system with apt installs the package when it is missing."""
+        with _alone():
+            return cls._find_or_install()
+
+    @classmethod
+    def _find_or_install(cls) -> Path | Missing:
         if found := cls.find():
             return found
         if os.geteuid() != 0:
@@ -122,6 +129,8 @@ class DatabaseServer(ABC):
     def kill(self) -> None:
         """End the server with all its processes at once, as a crash of its machine would."""
         if self._process is not None:
+            # One that is made while the others are killed would be in nobody's list.
+            self.pause()
             sent_to = self._send(signal.SIGKILL)
             self._process.wait(_STOP_TIMEOUT_S)
             self._process = None
@@ -146,7 +155,6 @@ class DatabaseServer(ABC):
         """Returns the processes that it was sent to."""
         if self._process is None or not self.running:
             return []
-        # The parent first: PostgreSQL's would start what it sees dying.
         processes = [self._process.pid, *_children(self._process.pid)]
         for process in processes:
             with contextlib.suppress(ProcessLookupError):
@@ -354,6 +362,14 @@ def _children(process: int) -> list[int]:
         return [int(text) for text in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
     except FileNotFoundError:
         return []
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One program of ours at a time looks and installs: a package is found when it is half unpacked."""
+    with Path(tempfile.gettempdir(), f"hl-monitor-install-{os.getuid()}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _apt_install(package: str) -> str | None:

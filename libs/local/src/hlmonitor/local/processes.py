@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _LOG_TAIL_CHARACTERS = 3000
+_END_TIMEOUT_S = 90
 _KILL_TIMEOUT_S = 60
 _FREEZE_TIMEOUT_S = 60
 _FREEZE_POLL_S = 0.001
@@ -77,7 +78,7 @@ class LocalProcess:
                 start_new_session=True,
             )
 
-    async def terminate(self, timeout_s: float = 30) -> int:
+    async def terminate(self, timeout_s: float = _END_TIMEOUT_S) -> int:
         """Ask it to end (SIGTERM; a frozen one goes on to do so), wait, and return its exit code.
 
         Raises:
@@ -87,7 +88,7 @@ class LocalProcess:
         self.send(signal.SIGCONT)
         return await self.wait(timeout_s)
 
-    async def wait(self, timeout_s: float = 30) -> int:
+    async def wait(self, timeout_s: float = _END_TIMEOUT_S) -> int:
         """Wait until it ends and return its exit code.
 
         Raises:

@@ -18,7 +18,7 @@ from hlmonitor.local.processes import LocalError, LocalProcess
 
 READY_TIMEOUT_S = 90.0
 _POLL_S = 0.05
-_REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=5)
+_REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=30)
 
 
 class ServiceProcess(LocalProcess):
