@@ -35,16 +35,21 @@ if TYPE_CHECKING:
 
 @dataclass
 class StoredWriter(storage_pb2_grpc.StorageServicer):
-    """Answers from what is stored, and look-ups only when it may."""
+    """Answers from what is stored, look-ups and reads only when it may."""
 
     stored: Stored = field(default_factory=Stored)
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+    may_read: asyncio.Event = field(default_factory=asyncio.Event)
     asked: list[storage_pb2.LookupRequest] = field(default_factory=list)
     reads: list[storage_pb2.ReadSignalsRequest] = field(default_factory=list)
     refusals: list[storage_pb2.Refused] = field(default_factory=list)
     """What the next batches are answered with."""
     on_commit: Callable[[storage_pb2.CommitBatch], None] = lambda _: None
     """Called when a batch is durable, before it is answered."""
+
+    def __post_init__(self) -> None:
+        """Reads are answered at first."""
+        self.may_read.set()
 
     async def AcquireEpoch(  # noqa: N802 the name is gRPC's
         self, _request: storage_pb2.AcquireEpochRequest, _context: "Context"
@@ -68,6 +73,7 @@ class StoredWriter(storage_pb2_grpc.StorageServicer):
         self, request: storage_pb2.ReadSignalsRequest, _context: "Context"
     ) -> storage_pb2.ReadSignalsResponse:
         self.reads.append(request)
+        await self.may_read.wait()
         return storage_pb2.ReadSignalsResponse(signals=self.stored.read_signals(request))
 
     async def Commit(  # noqa: N802 the name is gRPC's

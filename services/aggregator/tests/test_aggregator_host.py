@@ -126,10 +126,14 @@ async def test_partition_whose_batch_is_refused_as_a_defect_is_loaded_anew() -> 
         await eventually(lambda: host.epoch > epoch and host.state == "ready", "the partition is loaded anew")
 
 
-async def test_what_a_partition_that_is_loaded_anew_knew_is_freed_without_the_collector() -> None:
+@pytest.mark.parametrize("reads_wait", [False, True])
+async def test_what_a_partition_that_is_loaded_anew_knew_is_freed_without_the_collector(*, reads_wait: bool) -> None:
     defect = storage_pb2.Refused(reason=storage_pb2.Refused.REASON_INVALID, field="number")
     writer = StoredWriter(_resting(1), refusals=[defect])
     writer.may_answer.set()
+    if reads_wait:
+        # Something is under way when the batch is refused.
+        writer.may_read.clear()
     async with owning(writer) as owned:
         host, epoch = owned.host, owned.host.epoch
         gc.collect()

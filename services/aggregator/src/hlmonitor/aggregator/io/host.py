@@ -198,6 +198,8 @@ class PartitionHost:
             told = _told(errors)
             if told is None:
                 raise
+            # The group is kept by its own traceback, and so is all that the partition knew.
+            errors.__traceback__ = None
         finally:
             self.partition, self._tasks, self._asking, self._outgoing = None, None, None, None
             partition.memory.close()
