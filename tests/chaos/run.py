@@ -10,7 +10,7 @@ from world import SETTLE_S, World, listening, until
 
 from chaos.field import Field
 from chaos.lines import Lines
-from chaos.plan import Battlefield, Blow, plan
+from chaos.plan import Battlefield, Blow, List, plan
 from chaos.recovery import recovery_ms, slowest_s
 from chaos.verdict import FULL_S, LEAST_ORDERS, Verdict
 from chaos.watching import Expected, Watched, absences
@@ -124,14 +124,16 @@ async def run(options: Options, say: Callable[[str], None]) -> Verdict:
         offered = battlefield(lines, whales, has_server=server is not None)
         blows = plan(options.seed, options.duration_s, offered)
         blows = [blow for blow in blows if not options.kinds or type(blow).__name__ in options.kinds]
-        await world.watch([whale.address for whale in whales[:-LATER]])
+        listed = [whale.address for whale in whales[:-LATER]]
+        await world.watch(listed)
         field, watched = Field(world, lines, server, [whale.address for whale in whales], say), Watched()
         following = asyncio.create_task(watched.follow(world.nats))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(asyncio.sleep(options.duration_s))
             tasks.create_task(field.fight(blows))
         following.cancel()
-        await watched.read(world.nats)
+        listed += [blow.wallet for blow in blows if isinstance(blow, List)]
+        await until(lambda: watched.read(world.nats, listed), "every wallet is watched that is listed")
         await _trade_on(world, watched, options.duration_s)
         say("calm: trading ends, and everything is held against the ledger")
         await _expect(world, watched, field)

@@ -1,7 +1,7 @@
 """What is to be expected of wallets that were taken off the watch list for longer than the grace (DESIGN G8, §6.9)."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -9,6 +9,7 @@ from nats.aio.client import Client
 
 from hlmonitor.demo.comparison import StreamMessage
 from hlmonitor.demo.expected import Expectation, ExpectedSignal
+from hlmonitor.domain.addresses import Address
 from hlmonitor.runtime.watchlist import WatchList
 
 
@@ -24,12 +25,14 @@ class Watched:
             for address, entry in entries.items():
                 self.note(address, entry.watch_from_ms)
 
-    async def read(self, client: Client) -> None:
-        """Note the list as it is now."""
+    async def read(self, client: Client, addresses: Iterable[str]) -> bool:
+        """Note the list as it is now; whether all of these are watched, which who was listed last may not be yet."""
         async with asyncio.timeout(30):
-            for address, stored in (await WatchList(client).read()).items():
-                if stored.entry is not None:
-                    self.note(address, stored.entry.watch_from_ms)
+            entries = {address: stored.entry for address, stored in (await WatchList(client).read()).items()}
+        for address, entry in entries.items():
+            if entry is not None:
+                self.note(address, entry.watch_from_ms)
+        return all((entry := entries.get(Address(address))) and entry.removed_at_ms is None for address in addresses)
 
     def note(self, address: str, start_ms: int) -> None:
         """A start that is not the last one known is a new one."""
