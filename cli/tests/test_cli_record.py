@@ -45,12 +45,15 @@ def kinds(path: Path) -> list[str]:
     return [line[0] for line in lines(path)]
 
 
-def runs(path: Path) -> int:
-    """How often the file tells of a recorder that began; none while it is not there or ends within a line."""
+def records(path: Path, run: int) -> bool:
+    """Whether that run of the recorder has begun, and written of what came in."""
     try:
-        return kinds(path).count("run")
+        told = kinds(path)
     except (FileNotFoundError, EOFError):
-        return 0
+        # Not there, or it ends within a line.
+        return False
+    begun = [place for place, kind in enumerate(told) if kind == Kind.RUN]
+    return len(begun) == run and Kind.IN in told[begun[-1] :]
 
 
 @asynccontextmanager
@@ -247,7 +250,7 @@ async def test_ctrl_c_leaves_a_whole_file_and_the_same_command_goes_on(tmp_path:
     async with venue(chatty) as url:
         for run in (1, 2):
             process = hlmon(path, url, "trades coin=BTC", "--no-metadata", "--keep-free", "0")
-            while runs(path) < run:
+            while not records(path, run):
                 await asyncio.sleep(0.2)
                 assert process.poll() is None
             process.send_signal(number)
@@ -263,14 +266,14 @@ async def test_a_killed_recorder_is_gone_on_with(tmp_path: Path) -> None:
     path = tmp_path / "a"
     async with venue(chatty) as url:
         process = hlmon(path, url, "trades coin=BTC", "--no-metadata", "--keep-free", "0")
-        while not runs(path):
+        while not records(path, 1):
             await asyncio.sleep(0.2)
             assert process.poll() is None
         process.kill()
         await asyncio.to_thread(process.communicate)
         path.write_bytes(path.read_bytes()[:-7])
         process = hlmon(path, url, "trades coin=BTC", "--no-metadata", "--keep-free", "0")
-        while runs(path) < 2:
+        while not records(path, 2):
             await asyncio.sleep(0.2)
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
