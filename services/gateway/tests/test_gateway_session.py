@@ -301,6 +301,19 @@ def test_a_full_window_is_a_gap_and_the_wallet_is_taken_up_again_when_there_is_r
     assert work.reads_rows
 
 
+def test_a_full_window_cuts_no_frame_of_fills_in_two() -> None:
+    wallet = Wallet(most=4)
+    wallet.open(fill(10))
+    wallet.resume()
+    wallet.resume(SLICES)
+    liquidated = [fill(20, tid=tid) for tid in range(1, 6)]
+    wallet.sees(fills(*liquidated), fills(fill(30, tid=6), fill(30, tid=7)))
+    told = wallet.told()
+    kept = [pb.Fill.FromString(event.fill).time_ms for event in told if event.HasField("fill")]
+    assert kept == [10] + [20] * len(liquidated)
+    assert {event.gap.feed: event.gap.from_ms for event in told if event.HasField("gap")}[FILLS] == 30
+
+
 def test_account_states_without_room_are_left_out_and_are_no_gap() -> None:
     wallet = Wallet(most=1)
     state = wire.ClearinghouseState(margin_summary=wire.MarginSummary(), asset_positions=[], time=5)

@@ -254,14 +254,16 @@ class Session:
         """Forward the ends of TWAPs, from the stream or from REST."""
         self._statuses(events.twap_end, rows, now_ms)
 
-    def fill(self, feed: Feed, row: wire.Fill, twap_id: int | None, now_ms: int, *, replayed: bool) -> bool:
-        """Forward one fill; False when there is no room for it."""
+    def fill(
+        self, feed: Feed, row: wire.Fill, twap_id: int | None, now_ms: int, *, replayed: bool, always: bool = False
+    ) -> bool:
+        """Forward one fill; False when there is no room for it. `always` goes beyond the window's limits."""
         try:
             data = events.fill_bytes(self.address, row, feed, twap_id=twap_id, replayed=replayed)
         except events.RowError as error:
             self.rejected.append(str(error))
             return True
-        return self._keep(pb.Event(received_at_ms=now_ms, fill=data), now_ms, row.time)
+        return self._keep(pb.Event(received_at_ms=now_ms, fill=data), now_ms, row.time, always=always)
 
     def _fills(
         self,
@@ -275,9 +277,11 @@ class Session:
         second = self._voucher is not None and connection is not self._voucher
         # What is proven need not be told again by a second connection's first frame.
         known_ms = self._feeds[feed].proven_ms if second and is_snapshot else 0
+        # Half a frame may be half an order, and one that never gets a status does not wait for what is read again.
+        whole = not is_snapshot and self.window.has_room(self.address)
         for row, twap_id in rows:
             if row.time >= known_ms:
-                self.fill(feed, row, twap_id, now_ms, replayed=is_snapshot)
+                self.fill(feed, row, twap_id, now_ms, replayed=is_snapshot, always=whole)
             if not second:
                 self._saw(feed, row.time)
 
@@ -369,8 +373,8 @@ class Session:
         if self._opened_at is not None:
             self._tell_opened(now, now_ms)
 
-    def _keep(self, event: pb.Event, now_ms: int, venue_ms: int | None = None) -> bool:
-        if self._keeping and self.window.append(self.address, self._partition, event):
+    def _keep(self, event: pb.Event, now_ms: int, venue_ms: int | None = None, *, always: bool = False) -> bool:
+        if self._keeping and self.window.append(self.address, self._partition, event, always=always):
             return True
         if self._keeping:
             self._keeping = False

@@ -49,7 +49,8 @@ class Window:
     def append(self, address: Address, partition: int, event: Event, *, always: bool = False) -> bool:
         """Number the event and keep it; False, and nothing kept, when there is no room.
 
-        `always` is for the few events that tell of a loss of the others: they must not get lost too.
+        `always` is for the few events that tell of a loss of the others, which must not get lost too, and for the rest
+        of a frame that began when there was room.
         """
         if not always and not self.has_room(address):
             self._refused += 1
