@@ -25,6 +25,22 @@ def test_rejected_order_without_fills_stores_nothing() -> None:
     assert desk.partition.wallet(next(iter(desk.partition.wallets))).orders == {}
 
 
+def test_what_an_end_lacks_has_as_long_to_come_when_it_could_be_asked_for_only_late() -> None:
+    desk = Desk()
+    desk.caught_up()
+    desk.fill(sz="0.4")
+    desk.status()
+    # SQL is away: no timer runs meanwhile.
+    desk.now_s += 9.5
+    desk.wait(0.5)
+    assert len(desk.partition.take_requests()) == 1
+    desk.wait(8)
+    assert desk.signals() == []
+    desk.fill(sz="0.6", tid=2, start_position="0.4", replayed=True)
+    (signal,) = desk.signals()
+    assert (signal["complete"], signal["fills"]) == (True, 2)
+
+
 def test_status_whose_fills_are_missing_asks_for_backfill_then_goes_out_incomplete() -> None:
     desk = Desk()
     desk.fill(sz="0.4")

@@ -50,7 +50,7 @@ class Decider:
             is_unread=order.is_unseen and not order.was_read and wallet.entry is not None,
         )
         if verdict.ask_backfill:
-            self._ask_backfill(order)
+            self._ask_backfill(order, now)
         if verdict.trigger is not None:
             self._emit(wallet, order, verdict.trigger, now, complete=verdict.complete)
         if verdict.closes:
@@ -109,8 +109,9 @@ class Decider:
         self.memory.remember(order)
         self.resting.add(order.id)
 
-    def _ask_backfill(self, order: OrderState) -> None:
-        order.backfill_asked = True
+    def _ask_backfill(self, order: OrderState, now: Now) -> None:
+        if order.backfill_asked_at_s is None:
+            order.backfill_asked_at_s = now.mono_s
         first_ms = min((held.fill.time_ms for held in order.fills.values()), default=0)
         status_ms = order.status.time_ms if order.status else 0
         oids = (order.ref.oid,) if order.ref.twap_id is None else ()

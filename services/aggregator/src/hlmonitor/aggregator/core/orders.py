@@ -62,7 +62,8 @@ class OrderState:
     """The status has a row in SQL that must be resolved."""
     status_at_s: float = 0.0
     """When the status came, or when a late fill gave the order new grace."""
-    backfill_asked: bool = False
+    backfill_asked_at_s: float | None = None
+    """When what its end lacks was asked for first."""
     was_read: bool = False
     """The feed of its fills was read again through the moment of its end."""
     first_pending_at_s: float | None = None

@@ -110,12 +110,14 @@ def _does_not_add_up(
     order: OrderState, patience: Patience, now_s: float, paused_until_s: float | None, *, is_unread: bool
 ) -> Verdict:
     asks_at_s = order.status_at_s + patience.missing_fills_s
-    asks = not order.backfill_asked and now_s >= asks_at_s
-    grace_ends_s = order.status_at_s + patience.status_grace_s
+    asks = order.backfill_asked_at_s is None and now_s >= asks_at_s
+    asked_s = now_s if asks else order.backfill_asked_at_s or asks_at_s
+    # While SQL is away no timer runs: what was asked for late may come as late.
+    grace_ends_s = order.status_at_s + patience.status_grace_s + max(asked_s - asks_at_s, 0)
     if now_s >= grace_ends_s and paused_until_s is None:
         if is_unread:
             return Verdict(ask_backfill=True, look_again_s=now_s + ASK_AGAIN_S)
         return Verdict(Trigger.GRACE, closes=True, ask_backfill=asks)
-    if not order.backfill_asked and not asks:
+    if order.backfill_asked_at_s is None and not asks:
         return Verdict(look_again_s=asks_at_s)
     return Verdict(ask_backfill=asks, look_again_s=max(grace_ends_s, paused_until_s or grace_ends_s))
