@@ -41,6 +41,33 @@ def test_what_an_end_lacks_has_as_long_to_come_when_it_could_be_asked_for_only_l
     assert (signal["complete"], signal["fills"]) == (True, 2)
 
 
+def test_what_waited_behind_each_other_longer_than_the_grace_is_taken_in_whole() -> None:
+    desk = Desk()
+    desk.caught_up()
+    desk.fill(sz="0.4")
+    desk.status()
+    desk.wait(1)
+    # The rest came, and waited for SQL.
+    desk.now_s += 20
+    desk.fill(sz="0.3", tid=2, start_position="0.4", replayed=True)
+    assert desk.signals() == []
+    desk.fill(sz="0.3", tid=3, start_position="0.7", replayed=True)
+    (signal,) = desk.signals()
+    assert (signal["complete"], signal["fills"]) == (True, 3)
+
+
+def test_partial_that_is_due_waits_for_the_fills_behind_the_one_that_was_heard() -> None:
+    desk = Desk(order_timeout_s=5)
+    desk.caught_up()
+    desk.fill(sz="0.4")
+    desk.now_s += 6
+    desk.fill(sz="0.6", tid=2, start_position="0.4")
+    assert desk.signals() == []
+    desk.wait(0.5)
+    (signal,) = desk.signals()
+    assert (signal["trigger"], signal["fills"]) == ("timeout", 2)
+
+
 def test_status_whose_fills_are_missing_asks_for_backfill_then_goes_out_incomplete() -> None:
     desk = Desk()
     desk.fill(sz="0.4")

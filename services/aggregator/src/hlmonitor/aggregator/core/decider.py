@@ -19,6 +19,7 @@ from hlmonitor.domain.orders import OrderId
 from hlmonitor.domain.sizes import SizeBounds
 from hlmonitor.v1 import storage_pb2
 
+_OF_PATIENCE = frozenset({Trigger.GRACE, Trigger.TIMEOUT})
 UNCOMMITTED_S = 10.0
 """An order that may rest but is not committed is looked at again so late: while SQL is away there may be many."""
 
@@ -39,16 +40,24 @@ class Decider:
     """When, and among those of one time in the order in which they were planned."""
     _planned: int = 0
 
-    def decide(self, wallet: Wallet, order: OrderState, now: Now) -> None:
-        """Judge an order after something happened to it."""
+    def decide(self, wallet: Wallet, order: OrderState, now: Now, *, heard: bool = False) -> None:
+        """Judge an order after something happened to it.
+
+        `heard`: an event of the wallet was taken in, and others may wait behind it. What the order lacks may be among
+        them, however late it is, so its patience ends with the next look of the timers only.
+        """
+        patience = wallet.patience(self.patience)
         verdict = judge(
             order,
-            wallet.patience(self.patience),
+            patience,
             now.mono_s,
             paused_until_s=wallet.paused_until_s(now.mono_s),
             has_gap=bool(wallet.gaps),
             is_unread=order.is_unseen and not order.was_read and wallet.entry is not None,
         )
+        if heard and verdict.trigger in _OF_PATIENCE and patience.order_timeout_s:
+            self._schedule(order, now.mono_s)
+            return
         if verdict.ask_backfill:
             self._ask_backfill(order, now)
         if verdict.trigger is not None:

@@ -147,7 +147,7 @@ class Partition:
         if order.is_revived and order.status and not order.status_stored:
             # It was resolved when the order had finished; the next owner needs it again.
             unit.status_changed = True
-        self.decider.decide(wallet, order, now)
+        self.decider.decide(wallet, order, now, heard=True)
 
     def status(self, status: StatusInput, received_at_ms: int, now: Now) -> None:
         """Take an order's status in. Only terminal ones say something of the order's end."""
@@ -170,7 +170,7 @@ class Partition:
         order.status_at_s = now.mono_s
         order.cloid = order.cloid or status.cloid
         order.received_at_ms = max(order.received_at_ms, received_at_ms)
-        self.decider.decide(wallet, order, now)
+        self.decider.decide(wallet, order, now, heard=True)
         if identity in wallet.orders:
             self.outbox.unit(order, self.markets.symbol_of(ref.coin)).status_changed = True
 
