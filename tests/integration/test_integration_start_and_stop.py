@@ -117,7 +117,7 @@ async def test_every_service_ends_in_time_when_all_are_told_at_once(tmp_path: Pa
         await world.until_signals(3)
         # Who has nothing to do with signals may be starting still.
         await asyncio.gather(*(service.ready() for service in stack.services.values()))
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(30):
             codes = await stop(stack, tuple(stack.services))
     # Who can hand nothing over any more, because the writer is gone, gives up when its time is over, and says so.
     may_give_up = {name: code for name, code in codes.items() if name.startswith(("aggregator", "gateway"))}

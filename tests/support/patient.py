@@ -1,5 +1,7 @@
 """A database for what a test itself reads and writes, on a machine that may stand still for seconds."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import event
@@ -7,6 +9,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from hlmonitor.storage import Database
 from hlmonitor.storage.database import Timeouts
+from hlmonitor.storage.migrate import migrate
 
 PATIENCE_S = 60
 
@@ -20,6 +23,17 @@ def patient_database(url: str) -> Database:
     if database.dialect == "postgresql":
         event.listen(database.engine.sync_engine, "connect", _rename)
     return database
+
+
+@asynccontextmanager
+async def migrated(url: str) -> AsyncIterator[Database]:
+    """A migrated database, as a patient test has it."""
+    await migrate(url)
+    database = patient_database(url)
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 def _rename(connection: Any, _entry: ConnectionPoolEntry) -> None:  # noqa: ANN401 the driver's connection

@@ -9,7 +9,7 @@ import msgspec
 import nats
 import pytest
 from nats.aio.client import Client
-from patient import PATIENCE_S, patient_database
+from patient import PATIENCE_S, migrated
 from sqlalchemy import text
 
 from hlmonitor.domain.addresses import Address
@@ -52,10 +52,8 @@ def url(tmp_path: Path) -> str:
 
 @pytest.fixture
 async def database(url: str) -> AsyncIterator[Database]:
-    await migrate(url)
-    database = patient_database(url)
-    yield database
-    await database.close()
+    async with migrated(url) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -65,19 +65,17 @@ class DatabaseServer(ABC):
     def find_or_install(cls) -> Path | Missing:
         """Like `find`, but root on a system with apt installs the package when it is missing."""
         with _alone():
-            return cls._find_or_install()
-
-    @classmethod
-    def _find_or_install(cls) -> Path | Missing:
-        if found := cls.find():
-            return found
-        if os.geteuid() != 0:
-            return Missing(f"{cls.name} is not installed, and only root can install the package {cls.package}")
-        if shutil.which("apt-get") is None:
-            return Missing(f"{cls.name} is not installed, and there is no apt-get to install {cls.package} with")
-        if problem := _apt_install(cls.package):
-            return Missing(f"{cls.name} is not installed, and {problem}")
-        return cls.find() or Missing(f"{cls.package} was installed, but {cls.program} is not where it is looked for")
+            if found := cls.find():
+                return found
+            if os.geteuid() != 0:
+                return Missing(f"{cls.name} is not installed, and only root can install the package {cls.package}")
+            if shutil.which("apt-get") is None:
+                return Missing(f"{cls.name} is not installed, and there is no apt-get to install {cls.package} with")
+            if problem := _apt_install(cls.package):
+                return Missing(f"{cls.name} is not installed, and {problem}")
+            return cls.find() or Missing(
+                f"{cls.package} was installed, but {cls.program} is not where it is looked for"
+            )
 
     def start(self) -> None:
         """Make the data directory when there is none, start the server, and wait until it answers.
